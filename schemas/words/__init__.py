@@ -6,7 +6,7 @@ They are read at the first look-up, once.
 
 from __future__ import annotations
 
-from schemas.words.catalogue import WordsMissing, keys, text
 from schemas.words.bilingual import Text
+from schemas.words.catalogue import WordsMissing, keys, text
 
 __all__ = ["Text", "WordsMissing", "keys", "text"]
