@@ -149,7 +149,8 @@ def _stop(_name: str) -> NoReturn:
 
 
 def _is_sound(written: str, caps: Caps) -> bool:
-    return len(written) <= caps.digits and abs(float(written)) != float("inf")
+    exponent = written.lower().partition("e")[2]
+    return len(written) <= caps.digits and len(exponent) <= 4 and abs(float(written)) != float("inf")
 
 
 @dataclass(frozen=True, slots=True)
