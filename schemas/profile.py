@@ -1,0 +1,34 @@
+"""Given at intake beside every message: what was agreed with one client; read from its configuration, never from a message."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SourceCode = Literal["gp", "hospital", "self", "housing", "local-authority", "third-sector", "police", "fire", "education", "other"]
+
+
+class Profile(BaseModel):
+    """A client's configuration. Every field may be left out; a key that is not here is refused, so that a misspelling is not silence.
+
+    `organisation_type` is what the client is; `organisation` its ODS code; `channel` is how its referrals come about (`self`, `housing` and
+    `form` say by themselves that social prescribing is asked for); `service` says so outright; `dialect` names variations of the format
+    that a connector knows; `triggers` are the codes that make a discharge an offer; `sharing_agreement`: the organisation agreed that its
+    referrals go to the prescriber service; `feedback`: what it wants to hear; `language`: in which language; `charset`: the character set
+    of its HL7 messages where MSH-18 is silent; `content_fault`: how an HL7 sender wants a wrong message answered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    organisation_type: SourceCode | None = None
+    organisation: str | None = None
+    dialect: tuple[str, ...] = ()
+    charset: str | None = None
+    triggers: tuple[str, ...] = ()
+    sharing_agreement: bool | None = None
+    channel: str | None = None
+    service: str | None = None
+    feedback: Literal["all", "summary", "coded", "none"] | None = None
+    language: Literal["cy", "en"] | None = None
+    content_fault: Literal["AR", "AE"] | None = None
