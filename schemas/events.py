@@ -102,13 +102,13 @@ class _Raw(Format):
     def write_data(self, data: object, datacontenttype: str | None) -> bytes:  # noqa: ARG002
         return bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b""
 
-    def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:  # type: ignore[override]  # noqa: ARG002
+    def read_data(self, body: bytes, datacontenttype: str | None) -> bytes:  # noqa: ARG002
         return body
 
-    def read(self, event_factory: object, data: str | bytes) -> BaseCloudEvent:  # noqa: ARG002
+    def read(self, event_factory: object, data: str | bytes) -> BaseCloudEvent:
         raise NotImplementedError("structured mode is not used")
 
-    def write(self, event: BaseCloudEvent) -> bytes:  # noqa: ARG002
+    def write(self, event: BaseCloudEvent) -> bytes:
         raise NotImplementedError("structured mode is not used")
 
     def get_content_type(self) -> str:
