@@ -1,0 +1,1 @@
+"""Beside the flow: who may do what: clients, keys, scopes, access rules."""

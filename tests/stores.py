@@ -1,0 +1,130 @@
+"""The real PostgreSQL and the real Kafka of a test run: given addresses, else containers where Docker answers, else the embedded ones.
+
+`stores` gives the addresses, once a run. `database` gives the dsn of a database of the test's own, made from a migrated template
+and dropped afterwards. `topic_prefix` gives what to put before topic and group names, so that no test meets another's records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from hub.embedded.data_folder import default_cache
+from hub.embedded.stores import EmbeddedStores, StoreAddresses
+
+_log = logging.getLogger("tests.stores")
+
+
+def cache() -> Path:
+    """Where jars lie: the same cache as the hub's, so that a machine fetches them once."""
+    return Path(os.environ["HUB_CACHE"]) if "HUB_CACHE" in os.environ else default_cache()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stores() -> AsyncIterator[StoreAddresses]:
+    """HUB_TEST_DATABASE and HUB_TEST_KAFKA (with HUB_TEST_KAFKA_USER, HUB_TEST_KAFKA_PASSWORD where it asks for them) where both are set."""
+    given = _given()
+    source = _as_given(given) if given else _containers() if docker_answers() else _embedded()
+    async with source as addresses:
+        yield addresses
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(stores: StoreAddresses) -> AsyncIterator[str]:
+    """The name of a migrated database that `database` copies."""
+    name = f"hub_template_{secrets.token_hex(4)}"
+    await _execute(stores.database, f'CREATE DATABASE "{name}"')
+    await _migrate(at(stores.database, name))
+    yield name
+    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(stores: StoreAddresses, template: str) -> AsyncIterator[str]:
+    """The dsn of this test's own database."""
+    name = f"t_{secrets.token_hex(6)}"
+    await _execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield at(stores.database, name)
+    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    return f"t{secrets.token_hex(4)}."
+
+
+def at(dsn: str, name: str) -> str:
+    """The same server, another database."""
+    return f"{dsn.rsplit('/', 1)[0]}/{name}"
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine answers within two seconds; a client alone is none."""
+    try:
+        client = import_module("docker").from_env(timeout=2)
+        return bool(client.ping())
+    except Exception:  # the library raises many kinds for one fact: no engine
+        return False
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        await connection.execute(statement, timeout=60)
+    finally:
+        await connection.close()
+
+
+async def _migrate(dsn: str) -> None:
+    """The ledger's own upgrade, in a thread of its own when it is not a coroutine (it may run a loop itself)."""
+    if find_spec("hub.ledger") is None or find_spec("hub.ledger.migrate") is None:
+        return
+    upgrade: Callable[[str], object] = import_module("hub.ledger.migrate").upgrade
+    if inspect.iscoroutinefunction(upgrade):
+        await upgrade(dsn)
+    else:
+        await asyncio.to_thread(upgrade, dsn)
+
+
+def _given() -> StoreAddresses | None:
+    database, kafka = os.environ.get("HUB_TEST_DATABASE"), os.environ.get("HUB_TEST_KAFKA")
+    if not database or not kafka:
+        return None
+    return StoreAddresses(database, kafka, os.environ.get("HUB_TEST_KAFKA_USER"), os.environ.get("HUB_TEST_KAFKA_PASSWORD"))
+
+
+@asynccontextmanager
+async def _as_given(addresses: StoreAddresses) -> AsyncIterator[StoreAddresses]:
+    yield addresses
+
+
+@asynccontextmanager
+async def _containers() -> AsyncIterator[StoreAddresses]:
+    kafka = import_module("testcontainers.kafka").KafkaContainer().with_kraft()
+    postgres = import_module("testcontainers.postgres").PostgresContainer("postgres:18", driver=None)
+    with kafka, postgres:
+        yield StoreAddresses(postgres.get_connection_url(), kafka.get_bootstrap_server())
+
+
+@asynccontextmanager
+async def _embedded() -> AsyncIterator[StoreAddresses]:
+    with tempfile.TemporaryDirectory(prefix="hub-stores-") as folder:
+        running = EmbeddedStores(Path(folder), cache(), _log.info)
+        addresses = await running.start()
+        try:
+            yield addresses
+        finally:
+            await running.stop()
