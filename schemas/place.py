@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -19,7 +20,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AreaShare:
-    """A Welsh local authority (GSS code) and the share of the place's addresses that lie in it, above 0 and at most 1."""
+    """A Welsh local authority (GSS code) and the share of the place's Welsh addresses that lie in it, above 0 and at most 1."""
 
     code: str
     weight: float
@@ -29,9 +30,10 @@ class AreaShare:
 class Place:
     """Where somebody is.
 
-    `authorities` are heaviest first, then by code; only Welsh ones. Their weights sum to 1, but to less where a district straddles the
-    border: what is missing lies outside Wales. `board` (GSS) is None unless every address lies in one. `country` is None when not known
-    or when the district straddles the border. `latitude` and `longitude` are degrees; a district's are its centre.
+    `authorities` are Welsh ones, heaviest first, then by code; their weights sum to 1 over the part that lies in Wales, and
+    `share_in_wales` is how large that part is: below 1 only for a district that straddles the border. `board` (GSS) is None unless all
+    the authorities share it. `country` is None when it is not known or the district straddles the border. `latitude` and `longitude` are
+    degrees; a district's are its centre.
     """
 
     certainty: Certainty
@@ -41,6 +43,11 @@ class Place:
     latitude: float | None = None
     longitude: float | None = None
     country: Country | None = None
+    share_in_wales: float = 0.0
+
+    def share_in(self, codes: Collection[str]) -> float:
+        """How likely it is, from 0 to 1, that the place lies in one of these authorities: addresses across the border count against it."""
+        return self.share_in_wales * sum(area.weight for area in self.authorities if area.code in codes)
 
 
 UNKNOWN = Place(Certainty.UNKNOWN)

@@ -1,0 +1,95 @@
+"""Read by connectors: whether a referral asks for social prescribing, for another service, or does not say."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+
+from schemas.codes.data_files import HUB_CODES, SNOMED, data_file, system_name
+
+SERVICE_SYSTEM = f"{HUB_CODES}service"
+
+
+class ServiceState(StrEnum):
+    """What a coding or a text says of the service asked for."""
+
+    SOCIAL_PRESCRIBING = "social-prescribing"
+    OTHER = "other"
+    UNSTATED = "unstated"
+
+
+def service_of(system: str | None, code: str | None, words: str | None = None) -> ServiceState:
+    """What one coding of a service, category or type says; `words` are its display and the text beside it.
+
+    A need, an activity or a generic referral is no specialty and says nothing; neither does a code that is not known and whose words
+    name no specialty.
+    """
+    named = service_of_text(words)
+    if named is ServiceState.SOCIAL_PRESCRIBING or not code:
+        return named
+    name, plain = system_name(system), code.strip()
+    if (name == SNOMED and plain in _codes("social_prescribing", "snomed")) or (
+        name == SERVICE_SYSTEM.lower() and plain in _codes("social_prescribing", "hub")
+    ):
+        return ServiceState.SOCIAL_PRESCRIBING
+    if name == SNOMED and plain in _codes("generic", "snomed"):
+        return ServiceState.UNSTATED
+    if name.endswith("0281") and plain.upper() in data_file("services")["hl7_other"]:
+        return ServiceState.OTHER
+    return named
+
+
+def service_of_text(words: str | None) -> ServiceState:
+    """What words that name a service say: social prescribing anywhere in them wins; else another specialty, where they name nothing more.
+
+    "Referral to cardiology clinic" names another service; "support after cardiology treatment" does not.
+    """
+    plain = " ".join("and" if word == "&" else word for word in re.findall(r"[\w&]+", (words or "").casefold()))
+    if not plain or plain in _codes("generic", "texts"):
+        return ServiceState.UNSTATED
+    if _social_prescribing().search(plain):
+        return ServiceState.SOCIAL_PRESCRIBING
+    return ServiceState.OTHER if _only_a_specialty(plain) else ServiceState.UNSTATED
+
+
+def service_of_specialty(code: str | None, words: str | None = None) -> ServiceState:
+    """What a field that holds a specialty says: a treatment function or main specialty (100 to 999), a code of HL7 table 0281, or its words."""
+    plain = (code or "").strip()
+    named = service_of_text(words) if words else service_of_text(plain)
+    if named is not ServiceState.UNSTATED:
+        return named
+    if re.fullmatch("[1-9][0-9]{2}", plain, re.ASCII) or plain.upper() in data_file("services")["hl7_other"]:
+        return ServiceState.OTHER
+    return ServiceState.UNSTATED
+
+
+def specialty_name(code: str) -> str | None:
+    """The English name of a treatment function or main specialty code; None for one that is not listed."""
+    name: str | None = data_file("services")["specialties"].get(code.strip())
+    return name
+
+
+def _codes(part: str, kind: str) -> frozenset[str]:
+    return frozenset(data_file("services")[part][kind])
+
+
+@cache
+def _social_prescribing() -> re.Pattern[str]:
+    return _any_of(data_file("services")["social_prescribing"]["texts"], ending="s?")
+
+
+def _only_a_specialty(plain: str) -> bool:
+    around = _codes("generic", "around")
+    bare, rest = (" ".join(word for word in words.split() if word not in around) for words in (plain, _specialties().sub(" ", plain)))
+    return bool(bare) and not rest
+
+
+@cache
+def _specialties() -> re.Pattern[str]:
+    lists = data_file("services")
+    return _any_of([*lists["specialties"].values(), *lists["other"]["texts"]])
+
+
+def _any_of(names: list[str], ending: str = "") -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))}){ending}(?!\w)")
