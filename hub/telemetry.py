@@ -334,7 +334,7 @@ def _made(registry: CollectorRegistry) -> dict[str, Counter | Gauge | Histogram]
     return made
 
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 _registry = CollectorRegistry()
 _metrics = _made(_registry)
 
