@@ -1,0 +1,173 @@
+"""At the HTTP door: what FHIR's REST interface says in headers, and which HTTP status a reason has (FHIR R4 3.1.0)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas.fhir.build import operation_outcome
+from schemas.fhir.strict_json import JsonObject, dump
+from schemas.messages import InboundMessage, Reply
+from schemas.rejection import Issue, Reason, Rejected
+from schemas.words import Text
+
+FHIR_JSON = "application/fhir+json; fhirVersion=4.0"
+
+_STATUS_ROWS: Mapping[int, str] = {
+    400: """structure too-deep duplicate-key not-json encoding frame separators required invalid code-unknown unknown-element element-removed
+        unsupported-type""",
+    401: "not-authenticated",
+    403: "not-permitted",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "timeout",
+    409: "illegal-transition duplicate",
+    412: "stale-version",
+    413: "too-large",
+    415: "unsupported-media-type",
+    428: "version-required",
+    429: "too-many-requests",
+    503: "in-flight store-unavailable",
+}
+_STATUS: Mapping[str, int] = {code: status for status, codes in _STATUS_ROWS.items() for code in codes.split()}
+
+
+def status_of(reason: Reason) -> int:
+    """The HTTP status of a refusal; 422 for what is sound FHIR that the hub cannot take."""
+    return _STATUS.get(reason.value, 422)
+
+
+# --- reading headers --------------------------------------------------------------------------------------------------------------------
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_LONGEST = 4_096
+Headers = Mapping[str, str]
+
+
+def guid(headers: Headers, name: str) -> str | None:
+    """The GUID in a header, in small letters; None when the header is absent. Raises Rejected (invalid) when it holds anything else, as when
+    it was sent twice."""
+    sent = headers.get(name.lower())
+    if sent is None:
+        return None
+    found = sent.strip().strip('"').lower()
+    if len(found) != 36 or not _GUID.fullmatch(found):
+        raise Rejected(Reason.INVALID, [Issue(Reason.INVALID, name, "rest.guid", {"header": name})])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MediaType:
+    """One media type of a Content-Type or Accept header; `parameters` have lower-case names."""
+
+    name: str
+    parameters: Mapping[str, str]
+
+
+def media_types(value: str) -> tuple[MediaType, ...]:
+    """The media types of a header, in order, in small letters. Nothing that a sender can write raises."""
+    return tuple(_media_type(part) for part in value[:_LONGEST].split(",") if part.strip())
+
+
+def _media_type(written: str) -> MediaType:
+    name, *rest = (part.strip() for part in written.split(";"))
+    pairs = (part.partition("=") for part in rest)
+    return MediaType(name.lower(), {key.strip().lower(): value.strip().strip('"') for key, _, value in pairs})
+
+
+_JSON = frozenset({"application/fhir+json", "application/json", "text/json", "application/json+fhir"})
+_ANY = frozenset({"*/*", "application/*"})
+_OUR_RELEASE = frozenset({"", "4.0", "4.0.0", "4.0.1"})
+
+
+def content_faults(headers: Headers) -> Iterable[Issue]:
+    """What is wrong with Content-Type: it must be FHIR JSON in UTF-8, release R4."""
+    for kind in media_types(headers.get("content-type", "")) or (MediaType("", {}),):
+        if kind.name not in _JSON:
+            yield Issue(Reason.UNSUPPORTED_MEDIA, "Content-Type", "rest.content-type")
+        elif kind.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            yield Issue(Reason.UNSUPPORTED_MEDIA, "Content-Type", "rest.charset")
+        elif kind.parameters.get("fhirversion", "") not in _OUR_RELEASE:
+            yield Issue(Reason.UNSUPPORTED_VERSION, "Content-Type", "rest.release")
+
+
+def accept_faults(headers: Headers) -> Iterable[Issue]:
+    """What is wrong with Accept: one of what it allows must be FHIR JSON, release R4. Absent allows anything."""
+    kinds = media_types(headers.get("accept", ""))
+    if not kinds:
+        return
+    readable = [kind for kind in kinds if kind.name in _JSON | _ANY and not re.fullmatch(r"0(\.0*)?", kind.parameters.get("q", "1"))]
+    if not readable:
+        yield Issue(Reason.NOT_ACCEPTABLE, "Accept", "rest.accept")
+    elif all(kind.parameters.get("fhirversion", "") not in _OUR_RELEASE for kind in readable):
+        yield Issue(Reason.NOT_ACCEPTABLE, "Accept", "rest.release")
+
+
+def preferences(headers: Headers | None) -> Mapping[str, str]:
+    """The preferences of a Prefer header (RFC 7240), names and values in small letters: `return`, `handling`."""
+    parts = (part.partition("=") for part in re.split(r"[,;]", (headers or {}).get("prefer", "")[:_LONGEST]))
+    return {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in parts if name.strip()}
+
+
+_ETAG = re.compile(r'W/"(\d{1,9})"|"(\d{1,9})"')
+
+
+def if_match(headers: Headers) -> int:
+    """The version that If-Match names: `W/"3"`. Raises Rejected: version-required when absent, invalid when it is not one such version."""
+    sent = headers.get("if-match")
+    if sent is None or not sent.strip():
+        raise Rejected(Reason.VERSION_REQUIRED, [Issue(Reason.VERSION_REQUIRED, "If-Match", "rest.if-match")])
+    found = _ETAG.fullmatch(sent.strip()[:64])
+    if found is None:
+        raise Rejected(Reason.INVALID, [Issue(Reason.INVALID, "If-Match", "rest.if-match")])
+    return int(found[1] or found[2])
+
+
+# --- answering --------------------------------------------------------------------------------------------------------------------------
+
+_ECHOED = ("X-Request-Id", "X-Correlation-Id")
+_ECHO = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def echoed(message: InboundMessage) -> tuple[tuple[str, str], ...]:
+    """The sender's own ids, said back on every answer as far as they can stand in a header."""
+    sent = ((name, (message.headers or {}).get(name.lower(), "")) for name in _ECHOED)
+    return tuple((name, value) for name, value in sent if _ECHO.fullmatch(value))
+
+
+def etag(version: int) -> tuple[str, str]:
+    """The version as a header: `W/"3"`."""
+    return "ETag", f'W/"{version}"'
+
+
+def resource_reply(message: InboundMessage, status: int, resource: JsonObject | None, *headers: tuple[str, str]) -> Reply:
+    """An answer whose body is `resource` (none if None), with the sender's ids and the given headers."""
+    body = b"" if resource is None else dump(resource)
+    return Reply(status, (body,), FHIR_JSON, (*echoed(message), *headers))
+
+
+def refusal_reply(message: InboundMessage, rejected: Rejected, lead: Text) -> Reply:
+    """An OperationOutcome with a plain sentence first, then every fault with its path. The status is the main reason's."""
+    reason = main_reason(rejected)
+    later = (("Retry-After", "5"),) if status_of(reason) in (429, 503) else ()
+    return resource_reply(message, status_of(reason), operation_outcome(rejected.issues, lead=lead), *later)
+
+
+def later_reply(message: InboundMessage, reason: Reason, seconds: int) -> Reply:
+    """503 with Retry-After: nothing is wrong with the message, and the same one may be sent again."""
+    return resource_reply(message, 503, operation_outcome([Issue(reason, "")]), ("Retry-After", str(max(1, seconds))))
+
+
+_FIRST = (415, 413, 406, 405, 428, 412)
+
+
+def main_reason(rejected: Rejected) -> Reason:
+    """The reason that decides the status when there are several faults: what concerns the whole request, then what cannot be read, then the
+    reason that it was rejected for."""
+    by_status = {status_of(issue.reason): issue.reason for issue in reversed(rejected.issues)}
+    whole = next((by_status[status] for status in _FIRST if status in by_status), None)
+    if whole is not None:
+        return whole
+    return by_status.get(400, rejected.reason) if status_of(rejected.reason) == 422 else rejected.reason
