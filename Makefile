@@ -1,0 +1,46 @@
+# Every target works in a fresh clone; each sets up what it needs. `make` alone lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-faults lint lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything at locked versions
+
+demo: setup ## watch referrals go through a real hub, with a process killed on the way
+	@$(BIN)/hub demo
+
+run: setup ## run the whole hub on this machine until interrupted
+	@$(BIN)/hub serve
+
+test: setup lint ## lint, then every test on the real stores, then the coverage wall
+	@$(BIN)/pytest --cov --cov-report=
+	@$(BIN)/coverage report --include='schemas/*,connectors/*,hub/deciding/*,hub/ledger/*' --fail-under=90
+
+test-faults: setup ## the long fault campaign: every crash point ten times, outages, seeded bugs
+	@$(BIN)/pytest -m faults -o addopts="-ra --strict-markers --strict-config" tests/faults
+
+lint: setup ## style, types and import directions
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: setup ## write requirements.lock anew from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+clean: ## remove what setup, tests and runs made (the hub's data too)
+	rm -rf $(VENV) .data build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "The hub needs Python 3.11 or newer; $(PYTHON) is older or missing. Try: make PYTHON=python3.11 $(or $(firstword $(MAKECMDGOALS)),setup)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
