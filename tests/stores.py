@@ -17,20 +17,21 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
-from hub.embedded.data_folder import default_cache
 from hub.embedded.stores import EmbeddedStores, StoreAddresses
+from hub.settings import load
 
 _log = logging.getLogger("tests.stores")
 
 
 def cache() -> Path:
     """Where jars lie: the same cache as the hub's, so that a machine fetches them once."""
-    return Path(os.environ["HUB_CACHE"]) if "HUB_CACHE" in os.environ else default_cache()
+    return load().cache
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -68,7 +69,7 @@ def topic_prefix() -> str:
 
 def at(dsn: str, name: str) -> str:
     """The same server, another database."""
-    return f"{dsn.rsplit('/', 1)[0]}/{name}"
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 def docker_answers() -> bool:

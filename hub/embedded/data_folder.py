@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from hub.errors import Misconfigured, Unavailable
 
 FORMAT = 1
@@ -55,8 +53,8 @@ def hold(root: Path, minimum_free: int) -> Iterator[DataFolder]:
     """
     root = root.absolute()
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        if not root.exists():
+            root.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
         lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Misconfigured(f"The data folder {root} cannot be used ({error.strerror}): give it to this user, or set HUB_DATA.") from error
@@ -100,11 +98,6 @@ def write_private(path: Path, content: str) -> None:
     new.replace(path)
 
 
-def default_cache() -> Path:
-    """Where jars are kept between checkouts when nobody says otherwise."""
-    return platformdirs.user_cache_path("referral-hub")
-
-
 def kafka_login(root: Path) -> tuple[str, str] | None:
     """User and password of the embedded Kafka under this data folder, for commands that find a running hub; None where there is none."""
     path = root / "kafka.password"
@@ -119,9 +112,7 @@ def _lock(lock: int, root: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.read(lock, 20).decode("ascii", "replace").strip() or "unknown"
-        raise Misconfigured(
-            f"The data folder {root} is in use by process {holder}: stop that hub first, or point HUB_DATA at another folder."
-        ) from error
+        raise Misconfigured(f"The data folder {root} is in use by process {holder}: stop that hub first, or point HUB_DATA at another folder.") from error
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 

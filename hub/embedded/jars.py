@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import tempfile
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def read_lock(text: str | None = None) -> tuple[Jar, ...]:
     """The lock's lines, `group:artifact:version  sha256`, in order."""
     lines = (text if text is not None else files("hub.embedded").joinpath(LOCK).read_text()).splitlines()
     pairs = (line.split() for line in lines if line and not line.startswith("#"))
-    return tuple(Jar(*coordinate.split(":"), sha256) for coordinate, sha256 in pairs)
+    return tuple(Jar(group, artifact, version, sha256) for coordinate, sha256 in pairs for group, artifact, version in [coordinate.split(":")])
 
 
 def class_path(cache: Path, progress: Callable[[str], None], jars: tuple[Jar, ...] | None = None, fetch: Fetch | None = None) -> tuple[Path, ...]:
@@ -52,6 +53,8 @@ def class_path(cache: Path, progress: Callable[[str], None], jars: tuple[Jar, ..
         sound = list(threads.map(lambda jar: _sound(folder / jar.file, jar), wanted))
         missing = [jar for jar, good in zip(wanted, sound, strict=True) if not good]
         if missing:
+            for stale in folder.glob("classes-*.jsa"):  # made from files that are about to change
+                stale.unlink(missing_ok=True)
             progress(f"Fetching {len(missing)} jars of Apache Kafka into {folder} (once; about {max(1, len(missing) * 44 // 46)} MB)")
             for done, jar in enumerate(threads.map(lambda jar: _bring(jar, folder, fetch or fetch_with_jgo), missing), start=1):
                 progress(f"Fetched {done} of {len(missing)}: {jar.file}")
@@ -93,6 +96,8 @@ def _bring_once(jar: Jar, folder: Path, fetch: Fetch) -> bool:
             fetched.replace(folder / jar.file)
             return True
     except (OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise Unavailable(f"The disk under {folder} is full: make room, or point HUB_CACHE at another disk.", retry_after=60) from error
         raise Unavailable(
             f"{jar.file} of Apache Kafka could not be fetched from the index of Java libraries ({type(error).__name__}): check the network "
             f"and start again, or copy the jars that {LOCK} names into {folder}, or set HUB_KAFKA to a Kafka that runs elsewhere.",

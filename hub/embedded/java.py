@@ -52,7 +52,7 @@ def _in_wheel() -> str | None:
 
 
 def _version(path: str) -> str | None:
-    """"17.0.15" from the runtime's own words (`openjdk version "17.0.15" …`); "8" from the old form 1.8.0."""
+    """The version, such as 17.0.15, from the runtime's own words (`openjdk version "17.0.15" …`); the old form 1.8.0 gives 8."""
     try:
         words = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=True).stderr  # noqa: S603
     except (OSError, subprocess.SubprocessError):

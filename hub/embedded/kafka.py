@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import hashlib
 import logging
 import os
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -27,53 +29,6 @@ LONGEST_START = 90.0
 _STOPPING = ((signal.SIGTERM, 15.0),)
 _JAVA = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 _QUIET = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true")
-_PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=SASL_PLAINTEXT
-sasl.enabled.mechanisms=SCRAM-SHA-256
-sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
-sasl.mechanism.controller.protocol=PLAIN
-listener.name.controller.sasl.enabled.mechanisms=PLAIN
-listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
-username="{user}" password="{password}" user_{user}="{password}";
-listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
-username="{user}" password="{password}";
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:{user}
-allow.everyone.if.no.acl.found=false
-log.dirs={logs}
-auto.create.topics.enable=false
-num.partitions=1
-default.replication.factor=1
-min.insync.replicas=1
-unclean.leader.election.enable=false
-message.max.bytes=5242880
-replica.fetch.max.bytes=5242880
-log.retention.hours=168
-log.segment.bytes=67108864
-offsets.retention.minutes=43200
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.num.partitions=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-num.network.threads=2
-num.io.threads=2
-log.cleaner.dedupe.buffer.size=2097152
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=400
-"""
 
 
 @dataclass(slots=True)
@@ -149,9 +104,10 @@ class Kafka:
     def _write_properties(self) -> None:
         write_private(
             self._properties,
-            _PROPERTIES.format(
-                port=self.port, controller=self._controller, user=KAFKA_USER, password=self.folder.kafka_password, logs=self.folder.kafka / "logs"
-            ),
+            files("hub.embedded")
+            .joinpath("server.properties")
+            .read_text()
+            .format(port=self.port, controller=self._controller, user=KAFKA_USER, password=self.folder.kafka_password, logs=_escaped(self.folder.kafka / "logs")),
         )
         if not (self.folder.kafka / "logs" / "meta.properties").exists():
             self._format()
@@ -179,7 +135,8 @@ class Kafka:
     @property
     def _archive(self) -> Path:
         assert self._runtime is not None
-        return self.cache / "kafka" / f"classes-{KAFKA_VERSION}-java-{self._runtime.version}.jsa"
+        mark = hashlib.sha256(f"{self._runtime.path} {self._class_path}".encode()).hexdigest()[:12]
+        return self.cache / "kafka" / f"classes-{KAFKA_VERSION}-java-{self._runtime.version}-{mark}.jsa"
 
     @property
     def _new_archive(self) -> Path:
@@ -229,6 +186,13 @@ class Kafka:
         words = children.tail(self._log)
         if last or "Address already in use" not in words:
             raise _why(words, self.folder.root)
+
+
+def _escaped(path: Path) -> str:
+    """A path as a properties file holds it: ASCII, everything else as \\uXXXX in UTF-16 units."""
+    units = str(path).replace("\\", "\\\\").encode("utf-16-be")
+    codes = (int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2))
+    return "".join(chr(code) if code < 128 else f"\\u{code:04x}" for code in codes)
 
 
 def _serves(client: AdminClient) -> bool:

@@ -3,7 +3,7 @@
 `python -I -S launch.py PARENT SIGNAL UID GID REACH COMMAND…` asks the kernel for SIGNAL when the thread that started it ends
 (Linux only), becomes UID and GID unless they are -1, and turns into COMMAND; the process id stays the same. With REACH 1 the
 new user keeps the right to walk through folders that only root may enter (a home of mode 0700), so that no folder above the
-data has to be opened to others. Leaves with 111 when the parent is gone already, with 112 when the right cannot be kept.
+data has to be opened to others. COMMAND sees none of the hub's own environment, which may hold secrets. Leaves with 111 when the parent is gone already, with 112 when the right cannot be kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION_3 = 0x20080522
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
 PARENT_GONE, NO_REACH = 111, 112
 
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
         libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(PARENT_GONE)
-    os.execv(command[0], command)  # noqa: S606 - the caller gives an absolute path, no shell
+    os.execve(command[0], command, ENVIRONMENT)  # noqa: S606 - the caller gives an absolute path, no shell
 
 
 def _become(uid: int, gid: int, libc: ctypes.CDLL | None) -> None:

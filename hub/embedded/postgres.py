@@ -26,6 +26,7 @@ LONGEST_START = 60.0
 _STOPPING = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0))  # fast, then immediate shutdown
 _USERS = ("postgres", "pgserver", "nobody")  # whom root becomes: PostgreSQL refuses to run as root
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+_NOT_YET = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 _SETTINGS = {
     **_DURABLE,
     "listen_addresses": "127.0.0.1",
@@ -137,12 +138,10 @@ class Postgres:
                 raise Unavailable(f"PostgreSQL did not answer within {LONGEST_START:.0f} seconds; its words are in {self._log}.")
             try:
                 await self._ensure_database()
-            except (OSError, asyncpg.CannotConnectNowError, TimeoutError):
+            except _NOT_YET:
                 await asyncio.sleep(0.05)
             except asyncpg.InvalidPasswordError as error:
-                raise Misconfigured(
-                    f"PostgreSQL under {self.folder.root} refuses the password in postgres.password: restore that file from a copy."
-                ) from error
+                raise Misconfigured(f"PostgreSQL under {self.folder.root} refuses the password in postgres.password: restore that file from a copy.") from error
             else:
                 return True
         return False
@@ -182,11 +181,15 @@ def _programs() -> Path:
 def _runs_as(root: Path) -> RunsAs:
     if os.geteuid() != 0:
         return OURSELVES
+    above = [*root.parents, *_programs().parents, root, _programs()]
+    reach = not all(path.stat().st_mode & stat.S_IXOTH for path in above)
+    made = root / "postgres"
+    if made.exists() and made.stat().st_uid != 0:  # whoever made it, were it a hub that did not run as root
+        return RunsAs(made.stat().st_uid, made.stat().st_gid, reach)
     for name in _USERS:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
-            above = [*root.parents, *_programs().parents, root, _programs()]
-            return RunsAs(entry.pw_uid, entry.pw_gid, reach=not all(path.stat().st_mode & stat.S_IXOTH for path in above))
+            return RunsAs(entry.pw_uid, entry.pw_gid, reach)
     raise Misconfigured(f"PostgreSQL does not run as root and none of the users {', '.join(_USERS)} exists: run the hub as another user.")
 
 
