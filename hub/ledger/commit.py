@@ -1,0 +1,151 @@
+"""The one write path: `commit(change)`. Changes that arrive while a commit runs are the next batch; nobody waits on a timer.
+
+An outcome is given out only after the database said that the transaction is on disk. If a batch fails it is run again one by one,
+so that one bad change harms no stranger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from hub.crashpoints import crash
+from hub.errors import Unavailable
+from hub.ledger import amend, create
+from hub.ledger.amend import RequestRaced
+from hub.ledger.changes import Amendment, Change, Creation, Outcome
+from hub.ledger.database import LOST, TRY_AGAIN, Pool
+from hub.ledger.sealing import Sealing
+
+LARGEST_BATCH = 64
+TRIES = 5
+_LONGEST_WAIT = 1.0
+
+Waiting = tuple[Change, "asyncio.Future[Outcome]"]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The writing side of the record. `connections` commits run at once. `use_inbox` and `guard` are False only in the seeded-bug runs."""
+
+    pool: Pool
+    sealing: Sealing
+    connections: int = 2
+    notify: Callable[[], None] = lambda: None
+    use_inbox: bool = True
+    _queue: deque[Waiting] = field(default_factory=deque)
+    _work: asyncio.Event = field(default_factory=asyncio.Event)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _batch_seconds: float = 0.005
+    batches: int = 0
+    committed: int = 0
+
+    def start(self) -> None:
+        """Begin to take work."""
+        self._tasks = [asyncio.create_task(self._work_off(), name=f"commit-{place}") for place in range(self.connections)]
+
+    async def stop(self) -> None:
+        """Finish what was taken, refuse the rest as Unavailable."""
+        while self._queue:
+            self._work.set()
+            await asyncio.sleep(0.01)
+            if all(task.done() for task in self._tasks):
+                break
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def commit(self, change: Change) -> Outcome:
+        """Write one change; when this returns it is on disk. Raises Unavailable when it cannot be stored now (nothing is written, or the
+        outcome is unknown: the same request may be sent again), and whatever a bug in `decide` raises."""
+        if len(self._queue) / LARGEST_BATCH / self.connections * self._batch_seconds > _LONGEST_WAIT:
+            raise Unavailable("The ledger has more to write than it can within a second", retry_after=2)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._queue.append((change, future))
+        self._work.set()
+        return await future
+
+    async def commit_together(self, changes: Sequence[Amendment]) -> list[Outcome]:
+        """Write amendments in one transaction, all or none: a consumer's batch. Raises as `commit` does, for the batch as a whole."""
+        return await self._run(changes)
+
+    async def _work_off(self) -> None:
+        while True:
+            while not self._queue:
+                self._work.clear()
+                await self._work.wait()
+            batch = self._next_batch()
+            started = time.perf_counter()
+            await self._commit_batch(batch)
+            self._batch_seconds += 0.1 * (time.perf_counter() - started - self._batch_seconds)
+
+    def _next_batch(self) -> list[Waiting]:
+        """Up to 64 changes of one kind from the head of the queue; order within a kind is kept."""
+        kind = type(self._queue[0][0])
+        batch: list[Waiting] = []
+        while self._queue and len(batch) < LARGEST_BATCH and type(self._queue[0][0]) is kind:
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _commit_batch(self, batch: list[Waiting]) -> None:
+        try:
+            _tell(batch, await self._run([change for change, _ in batch]))
+        except Unavailable as fault:
+            _fail(batch, fault)
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("The hub is stopping"))
+            raise
+        except Exception as fault:  # noqa: BLE001  a bug in one change: each is tried alone, so that it harms no stranger
+            if len(batch) == 1:
+                _fail(batch, fault)
+            else:
+                for one in batch:
+                    await self._commit_batch([one])
+
+    async def _run(self, changes: Sequence[Change]) -> list[Outcome]:
+        """One transaction, tried again on deadlock or serialization failure, at most five times."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                outcomes = await self._transaction(changes)
+            except (*TRY_AGAIN, RequestRaced):
+                if attempt == TRIES or len(changes) > 1 and attempt > 1:
+                    raise
+                await asyncio.sleep(0.005 * attempt)
+            except LOST as fault:
+                raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__})") from None
+            else:
+                self.batches += 1
+                self.committed += len(changes)
+                crash("commit.after")
+                self.notify()
+                return outcomes
+        raise AssertionError("unreachable")
+
+    async def _transaction(self, changes: Sequence[Change]) -> list[Outcome]:
+        async with self.pool.acquire(timeout=2) as connection, connection.transaction():
+            return await self._writer(changes)(connection)
+
+    def _writer(self, changes: Sequence[Change]) -> Callable[[asyncpg.Connection], Awaitable[list[Outcome]]]:
+        creations = [change for change in changes if isinstance(change, Creation)]
+        amendments = [change for change in changes if isinstance(change, Amendment)]
+        if creations:
+            prepared = [create.prepare(change, self.sealing) for change in creations]
+            return lambda connection: create.write(connection, prepared, self.sealing)
+        return lambda connection: amend.write(connection, amendments, self.sealing, use_inbox=self.use_inbox)
+
+
+def _tell(batch: list[Waiting], outcomes: list[Outcome]) -> None:
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if not future.done():
+            future.set_result(outcome)
+
+
+def _fail(batch: list[Waiting], fault: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(fault)
