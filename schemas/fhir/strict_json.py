@@ -35,7 +35,7 @@ DEFAULT = Caps()
 
 
 class Number(Decimal):
-    """A JSON number that keeps the text it was written in."""
+    """A JSON number that keeps the text it was written in where a Decimal would write it otherwise (`1e5`, which becomes `1E+5`)."""
 
     __slots__ = ("text",)
     text: str
@@ -47,7 +47,7 @@ class Number(Decimal):
 
 
 def parse(body: bytes, caps: Caps = DEFAULT) -> JsonObject:
-    """The JSON object that `body` holds, keys in the order sent, numbers with a fraction or exponent as `Number`.
+    """The JSON object that `body` holds, keys in the order sent, numbers with a fraction or exponent as `Decimal`, which `dump` writes as they were.
 
     Raises Rejected (too-large, encoding, too-deep, not-json, duplicate-key, structure) with every fault and its path.
     """
@@ -68,7 +68,7 @@ def parse(body: bytes, caps: Caps = DEFAULT) -> JsonObject:
 
 
 def dump(value: object, *, sort: bool = False) -> bytes:
-    """UTF-8 JSON of `value`, keys in insertion order or sorted; each `Number` exactly as it was written."""
+    """UTF-8 JSON of `value`, keys in insertion order or sorted; each number that was parsed exactly as it was written."""
     return orjson.dumps(value, default=_fragment, option=orjson.OPT_SORT_KEYS if sort else None)
 
 
@@ -133,12 +133,13 @@ class _Strict:
         self.keys += len(pairs)
         return found
 
-    def _number(self, written: str) -> Number:
+    def _number(self, written: str) -> Decimal:
         if not _is_sound(written, self.caps):
             raise _FaultFound
-        return Number(written)
+        number = Decimal(written)
+        return number if str(number) == written else Number(written)
 
-    def _integer(self, written: str) -> int | Number:
+    def _integer(self, written: str) -> int | Decimal:
         if len(written) < 18 and written != "-0":
             return int(written)
         return self._number(written)
