@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 from schemas.fhir.build import operation_outcome
+from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, dump
-from schemas.messages import InboundMessage, Reply
+from schemas.messages import InboundMessage, InFlight, NotStored, Repeated, Reply
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.words import Text
 
@@ -125,6 +127,34 @@ def if_match(headers: Headers) -> int:
     return int(found[1] or found[2])
 
 
+# --- reading bodies ---------------------------------------------------------------------------------------------------------------------
+
+_ALSO_FHIR = """Account AllergyIntolerance AppointmentResponse AuditEvent Claim ClinicalImpression CodeSystem DeviceRequest DiagnosticReport
+FamilyMemberHistory ImagingStudy Immunization Library Measure Media Medication MedicationRequest MedicationStatement NutritionOrder
+OperationDefinition RequestGroup RiskAssessment SearchParameter Specimen StructureDefinition Subscription SupplyRequest ValueSet
+VisionPrescription"""
+_KNOWN_TYPES = RESOURCE_TYPES | frozenset(_ALSO_FHIR.split())
+
+
+def type_fault(body: JsonObject, wanted: str) -> Issue | None:
+    """What is wrong with `resourceType`, or None. The type found is named only when FHIR knows it: anything else could be anything."""
+    found = body.get("resourceType")
+    if found == wanted:
+        return None
+    if isinstance(found, str) and found in _KNOWN_TYPES:
+        return Issue(Reason.UNSUPPORTED_TYPE, "resourceType", "rest.resource-type-named", {"found": found, "wanted": wanted})
+    reason = Reason.REQUIRED if found is None else Reason.UNSUPPORTED_TYPE
+    return Issue(reason, "resourceType", "rest.resource-type", {"wanted": wanted})
+
+
+def refuse(issues: Iterable[Issue]) -> None:
+    """Raises Rejected with every issue, each place and detail once, for the reason of the first; returns when there is none."""
+    once = {(issue.at, issue.reason, issue.detail): issue for issue in issues}
+    if once:
+        found = tuple(once.values())
+        raise Rejected(found[0].reason, found)
+
+
 # --- answering --------------------------------------------------------------------------------------------------------------------------
 
 _ECHOED = ("X-Request-Id", "X-Correlation-Id")
@@ -155,6 +185,22 @@ def refusal_reply(message: InboundMessage, rejected: Rejected, lead: Text) -> Re
     return resource_reply(message, status_of(reason), operation_outcome(rejected.issues, lead=lead), *later)
 
 
+def other_reply(message: InboundMessage, outcome: Repeated | InFlight | NotStored | Rejected, lead: Text) -> Reply:
+    """The answer to whatever was not committed now: the first answer again, 503, or every fault. `lead` is said first of a refusal."""
+    match outcome:
+        case Repeated(first=first):
+            kept = tuple(header for header in first.headers if header[0] not in _ECHOED)
+            return replace(first, headers=(*echoed(message), *kept, ("Idempotency-Replayed", "true")))
+        case InFlight(retry_after=seconds):
+            return later_reply(message, Reason.IN_FLIGHT, seconds)
+        case NotStored(retry_after=seconds):
+            return later_reply(message, Reason.STORE_UNAVAILABLE, seconds)
+        case Rejected():
+            return refusal_reply(message, outcome, lead)
+        case _ as never:
+            assert_never(never)
+
+
 def later_reply(message: InboundMessage, reason: Reason, seconds: int) -> Reply:
     """503 with Retry-After: nothing is wrong with the message, and the same one may be sent again."""
     return resource_reply(message, 503, operation_outcome([Issue(reason, "")]), ("Retry-After", str(max(1, seconds))))
@@ -166,6 +212,8 @@ _FIRST = (415, 413, 406, 405, 428, 412)
 def main_reason(rejected: Rejected) -> Reason:
     """The reason that decides the status when there are several faults: what concerns the whole request, then what cannot be read, then the
     reason that it was rejected for."""
+    if any(issue.reason is Reason.UNKNOWN_MODIFIER for issue in rejected.issues):
+        return Reason.UNKNOWN_MODIFIER
     by_status = {status_of(issue.reason): issue.reason for issue in reversed(rejected.issues)}
     whole = next((by_status[status] for status in _FIRST if status in by_status), None)
     if whole is not None:
