@@ -10,6 +10,7 @@ from schemas.words.bilingual import Text
 
 LANGUAGES = ("en", "cy")
 Forms = tuple[str, ...]
+Catalogue = Mapping[str, Forms]
 Value = str | int | float | Text
 
 # The position of each plural form in a catalogue: English has one and other; Welsh has zero, one, two, three, six and other.
