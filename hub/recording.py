@@ -1,0 +1,219 @@
+"""Shared by the stages: turns legal moves of one referral into the facts that say so and into what the ledger shall write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+
+from hub.ledger.changes import Effects, Leave, Locked, NewEvent, NewItem, Waiting
+from schemas.events import FactType, event_id
+from schemas.fhir import build
+from schemas.fhir.strict_json import dump
+from schemas.identifiers import referral_scoped_id
+from schemas.lifecycle import Applied, Move, Result, Update, apply
+from schemas.rejection import Reason
+from schemas.task import Clock, Party, ReferralState, Role, TaskState
+from schemas.words import text
+
+JsonObject = dict[str, Any]  # Any: FHIR JSON
+PRESCRIBER_SYSTEM = "https://hub.example.wales/Id/prescriber"
+ASSET_SYSTEM = "https://hub.example.wales/Id/asset"
+REF_SYSTEM = "https://hub.example.wales/Id/referral"
+_CANCELS = frozenset({FactType.PERSON_DIED, FactType.ENTERED_IN_ERROR, FactType.CANCELLED})
+_PRIVATE = frozenset({Reason.CRISIS, Reason.SAFEGUARDING, Reason.DOMESTIC_ABUSE, Reason.CLINICAL})
+
+
+class Clocks(Protocol):
+    """How long each wait may last, from the policy; `alert_seconds`: how soon a human hears of a held referral."""
+
+    @property
+    def alert_seconds(self) -> int: ...
+
+    def seconds(self, clock: Clock, priority: str, now: datetime) -> int:
+        """Seconds that `clock` may run from `now` for a referral of that priority."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What is needed to write one referral's Tasks as FHIR, beside their state."""
+
+    referral_id: UUID
+    ref: str
+    priority: str
+    requester: str
+    now: datetime
+    due: datetime | None = None
+
+
+def request_reference(referral_id: UUID) -> str:
+    """The sender's ServiceRequest under our id: the referral's own."""
+    return f"ServiceRequest/{referral_id}"
+
+
+def filler_id(referral_id: UUID, ordinal: int = 1) -> str:
+    """The hub's own ServiceRequest: the first serves the hand-overs, each offer has one more."""
+    return str(referral_scoped_id(referral_id, "filler", ordinal))
+
+
+def task_id(referral_id: UUID, role: Role, ordinal: int) -> str:
+    """The id of one of the hub's Tasks."""
+    return str(referral_scoped_id(referral_id, role.value, ordinal))
+
+
+def fhir_task(tree: Tree, task: TaskState, authored: datetime, changed: datetime | None = None) -> JsonObject:
+    """A Task of the tree as FHIR R4; it names no person: `for` is our own Patient id."""
+    coordination = task.role is Role.COORDINATION
+    owner_system = ASSET_SYSTEM if task.role is Role.OFFER else PRESCRIBER_SYSTEM
+    reason = (task.reason, text(f"reason.{task.reason}")) if task.reason in Reason.__members__.values() and task.reason else None
+    return build.task(
+        build.HubTask(
+            kind=task.role.value,
+            id=task.id,
+            version=task.version,
+            status=task.status.value,
+            business_status=task.business,
+            focus=_focus(tree.referral_id, task),
+            patient={"reference": f"Patient/{referral_scoped_id(tree.referral_id, 'patient', 1)}"},
+            authored_on=_instant(authored),
+            last_modified=_instant(max(authored, changed or tree.now)),
+            identifiers=({"system": REF_SYSTEM, "value": tree.ref},),
+            part_of=None if coordination else f"Task/{task_id(tree.referral_id, Role.COORDINATION, 1)}",
+            requester={"identifier": {"system": "https://hub.example.wales/Id/client", "value": tree.requester}},
+            owner={"identifier": {"system": owner_system, "value": task.owner}} if task.owner else None,
+            priority=tree.priority,
+            due=_instant(tree.due) if tree.due and not coordination else None,
+            reason=reason,
+        )
+    )
+
+
+def _focus(referral_id: UUID, task: TaskState) -> str:
+    if task.role is Role.COORDINATION:
+        return request_reference(referral_id)
+    return f"ServiceRequest/{filler_id(referral_id, 1 if task.role is Role.HAND_OVER else 1 + task.ordinal)}"
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def thin_json(fact: FactType, state: ReferralState, task: TaskState, area: str | None, needs: tuple[str, ...], reason: str | None) -> str:
+    """What may stand on `referral-status`: ids, Task status, area, need codes. Crisis, safeguarding and death say only `clinical` or `closed`."""
+    private = reason in _PRIVATE or fact is FactType.STEPPED_UP
+    died = fact is FactType.PERSON_DIED or "died" in task.business or reason in (Reason.DIED, Reason.DECEASED)
+    shown = "closed" if died else "clinical" if private else fact.fact
+    business = "closed" if died else "clinical" if private else task.business
+    said = {
+        "area": area,
+        "fact": shown,
+        "needs": sorted(needs),
+        "referral": state.referral_id,
+        "task": {"businessStatus": business, "id": task.id, "role": task.role.value, "status": task.status.value},
+        "version": state.version,
+    }
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Applies updates to one locked referral, one after another, and gathers the effects. `cause` is what the event ids are made of."""
+
+    locked: Locked
+    cause: str
+    source: str
+    clocks: Clocks
+    causation: str | None = None
+    state: ReferralState = field(init=False)
+    _events: list[NewEvent] = field(default_factory=list)
+    _moves: list[tuple[Move, str | None]] = field(default_factory=list)
+    _changed: dict[str, TaskState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = self.locked.state
+
+    def apply(self, update: Update, *, resources: Iterable[JsonObject] = (), tells: frozenset[Party] | None = None, focus: str | None = None) -> Result:
+        """Apply one update; if it is legal its fact is recorded with the changed Tasks and `resources` (FHIR) as payload."""
+        result = apply(self.state, update)
+        if isinstance(result, Applied):
+            self.state = result.state
+            self._moves.append((result.move, update.reason))
+            self._changed |= {task.id: task for task in result.changed}
+            self._events.append(self._event(update, result, resources, tells, focus))
+        return result
+
+    @property
+    def last_event(self) -> NewEvent | None:
+        """The fact recorded last."""
+        return self._events[-1] if self._events else None
+
+    def effects(self, **more: Any) -> Effects:  # Any: fields of Effects by name
+        """Everything recorded so far as the ledger writes it; `more` sets or replaces fields of `Effects`."""
+        released = tuple(UUID(task.id) for task in self._changed.values() if task.role is Role.HAND_OVER and not task.open)
+        made = Effects(self.state, tuple(self._events), self._waiting(), release=released, **self._holds())
+        return replace(made, **more) if more else made
+
+    def _event(self, update: Update, result: Applied, resources: Iterable[JsonObject], tells: frozenset[Party] | None, focus: str | None) -> NewEvent:
+        task = next((one for one in result.changed if one.role is result.move.about), result.state.coordination)
+        tree = Tree(self.locked.id, self.locked.ref, self.locked.priority, self.locked.client, self.locked.now, self._due(result.move))
+        tasks = [fhir_task(tree, one, self.locked.created.get(one.id, self.locked.now)) for one in result.changed]
+        payload = fact_bundle(update.fact, self.source, tasks, resources, update.reason)
+        return NewEvent(
+            id=event_id(self.cause, len(self._events)),
+            type=update.fact,
+            version=result.state.version,
+            subject=focus or f"Task/{task.id}",
+            source=self.source,
+            payload=payload,
+            thin=thin_json(update.fact, result.state, task, self.locked.area, self.locked.needs, update.reason),
+            tells=result.move.tells if tells is None else tells,
+            reason=update.reason,
+            task_id=UUID(task.id),
+            correlation=self.locked.correlation,
+            causation=self.causation,
+        )
+
+    def _due(self, move: Move) -> datetime | None:
+        return self.locked.now + timedelta(seconds=self.clocks.seconds(move.clock, self.locked.priority, self.locked.now)) if move.clock else None
+
+    def _waiting(self) -> Waiting | Leave | None:
+        if not self.state.open:
+            return None
+        move = next((move for move, _ in reversed(self._moves) if move.awaits and move.clock), None)
+        if move is None or move.awaits is None or move.clock is None:
+            return Leave.AS_IS
+        return Waiting(move.awaits, owner_of(self.state, move.awaits), move.clock, self.clocks.seconds(move.clock, self.locked.priority, self.locked.now))
+
+    def _holds(self) -> JsonObject:
+        facts = {move.fact for move, _ in self._moves}
+        held: JsonObject = {}
+        for move, reason in self._moves:
+            if move.fact in (FactType.HELD, FactType.STEPPED_UP):
+                item = NewItem("hold" if move.fact is FactType.HELD else "stepped-up", reason or "clinical", self.clocks.alert_seconds)
+                held |= {"held": Reason(reason) if move.fact is FactType.HELD and reason else Leave.AS_IS, "items": (item,)}
+        if FactType.RELEASED in facts or not self.state.open:
+            held |= {"held": None, "close_items": True}
+        return held | ({"cancel_deliveries": True} if facts & _CANCELS else {})
+
+
+def fact_bundle(fact: FactType, source: str, tasks: Iterable[JsonObject], resources: Iterable[JsonObject], reason: str | None) -> bytes:
+    """The payload of a later fact: the hub's MessageHeader, the changed Tasks, then `resources`."""
+    entries = [build.Entry(f"{one['resourceType']}/{one['id']}" if "id" in one else "", one) for one in (*tasks, *resources)]
+    header = build.Entry("", build.message_header(fact.value, source, [entries[0].full_url] if entries else [], reason))
+    bundle = build.message_bundle(header, entries)
+    for entry in bundle["entry"]:
+        if not entry["fullUrl"]:
+            del entry["fullUrl"]
+    return dump(bundle)
+
+
+def owner_of(state: ReferralState, party: Party) -> str:
+    """By name: the prescriber of the open hand-over, or the stage or desk that must act."""
+    if party is Party.PRESCRIBER and state.hand_over is not None and state.hand_over.owner is not None:
+        return state.hand_over.owner
+    return "operations" if party is Party.OPERATIONS else "routing"
