@@ -43,7 +43,7 @@ class Registered:
         try:
             module = importlib.import_module(name)
         except ImportError as fault:
-            raise Misconfigured(f"The connector {self.manifest.name} cannot be loaded: {fault.name or name} is missing.") from fault
+            raise Misconfigured(f"The connector {self.manifest.name} cannot be loaded: {fault}.") from fault
         _check(module, self.manifest)
         return module
 

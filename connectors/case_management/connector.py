@@ -7,7 +7,7 @@ import hashlib
 from connectors.case_management.updates import read_update
 from schemas.fhir.build import REASON_SYSTEM, operation_outcome
 from schemas.fhir.build import message as message_bundle
-from schemas.fhir.check import prune
+from schemas.fhir.prune import prune
 from schemas.fhir.read import codings, string
 from schemas.fhir.strict_json import JsonObject, parse
 from schemas.messages import (
@@ -88,7 +88,8 @@ def translate(message: InboundMessage) -> Translation:
     """
     body = parse(message.body)
     refuse([fault] if (fault := type_fault(body, "Task")) else ())
-    faults, warnings = _id_faults(message, body), []
+    faults = _id_faults(message, body)
+    warnings: list[Issue] = []
     try:
         body, pruned = prune(body)
         warnings += pruned

@@ -8,7 +8,7 @@ from connectors.fhir_rest.rules import broken_rules, elsewhere
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.build import operation_outcome
-from schemas.fhir.check import prune
+from schemas.fhir.prune import prune
 from schemas.fhir.strict_json import JsonObject, parse
 from schemas.messages import (
     About,
