@@ -73,6 +73,7 @@ class Reason(StrEnum):
     HEADERS_NOT_CHECKED = "headers-not-checked"
     ELEMENT_REMOVED = "element-removed"
     FIELD_SHIFTED = "field-shifted"
+    RULE_NOT_MET = "rule-not-met"
     NO_CONSENT_STATED = "no-consent-stated"
     REFERENCE_ELSEWHERE = "reference-elsewhere"
     STATUS_REASON_MISSING = "status-reason-missing"
@@ -132,7 +133,7 @@ not-permitted not-authenticated not-found request-key-reused duplicate in-flight
 not-acceptable too-many-requests timeout store-unavailable poison"""
 _WARNS = """code-unknown unknown-element nhs-number-failed-check nhs-number-format date-impossible date-in-future organisation-unknown charset-mismatch
 escape-unterminated segment-ends priority-stat priority-text time-not-given headers-not-checked element-removed field-shifted no-consent-stated
-reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused"""
+rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused"""
 _HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused practical-tonight
 no-prescriber no-response failed-contact died"""
 _EXCLUDES = """area age language need source capacity closed expired unverified distance consent declined-before no-eligible-asset at-capacity
