@@ -25,6 +25,7 @@ from hub.ledger.sealing import Sealing
 LARGEST_BATCH = 64
 TRIES = 5
 _LONGEST_WAIT = 1.0
+_AGAIN: tuple[type[BaseException], ...] = (*TRY_AGAIN, RequestRaced)
 
 Waiting = tuple[Change, "asyncio.Future[Outcome]"]
 
@@ -70,9 +71,10 @@ class Ledger:
         self._work.set()
         return await future
 
-    async def commit_together(self, changes: Sequence[Amendment]) -> list[Outcome]:
-        """Write amendments in one transaction, all or none: a consumer's batch. Raises as `commit` does, for the batch as a whole."""
-        return await self._run(changes)
+    async def commit_together(self, changes: Sequence[Amendment], *, point: str | None = None) -> list[Outcome]:
+        """Write amendments in one transaction, all or none: a consumer's batch. Raises as `commit` does, for the batch as a whole.
+        `point`: the crash point just before this transaction's commit."""
+        return await self._run(changes, point)
 
     async def _work_off(self) -> None:
         while True:
@@ -107,13 +109,13 @@ class Ledger:
                 for one in batch:
                     await self._commit_batch([one])
 
-    async def _run(self, changes: Sequence[Change]) -> list[Outcome]:
+    async def _run(self, changes: Sequence[Change], point: str | None = None) -> list[Outcome]:
         """One transaction, tried again on deadlock or serialization failure, at most five times."""
         for attempt in range(1, TRIES + 1):
             try:
-                outcomes = await self._transaction(changes)
-            except (*TRY_AGAIN, RequestRaced):
-                if attempt == TRIES or len(changes) > 1 and attempt > 1:
+                outcomes = await self._transaction(changes, point)
+            except _AGAIN:
+                if attempt == TRIES or (len(changes) > 1 and attempt > 1):
                     raise
                 await asyncio.sleep(0.005 * attempt)
             except LOST as fault:
@@ -126,9 +128,11 @@ class Ledger:
                 return outcomes
         raise AssertionError("unreachable")
 
-    async def _transaction(self, changes: Sequence[Change]) -> list[Outcome]:
+    async def _transaction(self, changes: Sequence[Change], point: str | None) -> list[Outcome]:
         async with self.pool.acquire(timeout=2) as connection, connection.transaction():
-            return await self._writer(changes)(connection)
+            outcomes = await self._writer(changes)(connection)
+            crash(point or "commit.before")
+            return outcomes
 
     def _writer(self, changes: Sequence[Change]) -> Callable[[asyncpg.Connection], Awaitable[list[Outcome]]]:
         creations = [change for change in changes if isinstance(change, Creation)]

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from hub.crashpoints import crash
 from hub.ledger.chain import START, Link, hash_of
 from hub.ledger.changes import Creation, Done, KeyReused, NewReferral, Outcome, RepeatedRequest
 from hub.ledger.rows import audit_rows, columns
@@ -109,7 +108,6 @@ async def write(connection: Connection, batch: Sequence[Prepared], sealing: Seal
     """Write the batch in the open transaction: locks on the persons first, then one statement; an outcome for each, in order."""
     batch = await _with_marks(connection, batch, sealing)
     found = await connection.fetch(_INSERT, *_arguments(batch))
-    crash("commit.before")
     taken = {(row["client"], row["key"]) for row in found}
     return [await _outcome(connection, one, taken, sealing) for one in batch]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import asyncpg
 
 from hub.errors import Misconfigured, Unavailable
 
-Pool = asyncpg.Pool
+Pool: TypeAlias = asyncpg.Pool
 STATEMENT_SECONDS = 3.0
 TRY_AGAIN: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LOST: tuple[type[BaseException], ...] = (
@@ -18,7 +19,13 @@ LOST: tuple[type[BaseException], ...] = (
     asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresIOError, asyncpg.InternalClientError, OSError, asyncio.TimeoutError,
 )  # fmt: skip
-_SETTINGS = {"application_name": "referral-hub", "statement_timeout": "5000", "lock_timeout": "3000", "idle_in_transaction_session_timeout": "10000", "jit": "off"}
+_SETTINGS = {
+    "application_name": "referral-hub",
+    "statement_timeout": "5000",
+    "lock_timeout": "3000",
+    "idle_in_transaction_session_timeout": "10000",
+    "jit": "off",
+}
 
 
 async def open_pool(dsn: str, *, size: int = 4) -> Pool:

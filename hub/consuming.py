@@ -1,0 +1,221 @@
+"""Shared by the stages that read Kafka: one wrapper around every handler. A batch of records is one transaction; offsets go after it.
+
+If the batch fails, each event has a transaction of its own; what still fails becomes a dead letter and parks its referral, while all
+others flow. `Unavailable` waits and re-reads. A flood of dead letters stops the line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+from uuid import UUID
+
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import SASLScram256
+
+from hub.crashpoints import POINTS, crash
+from hub.errors import Unavailable
+from hub.ledger import parking
+from hub.ledger.changes import Amendment, Outcome, RepeatedEvent
+from hub.ledger.commit import Ledger
+from hub.ledger.parking import DeadLetter
+from hub.telemetry import LogEvent, cleared, count, gauge, log, trace_from
+from hub.transports.kafka import KafkaAccess, consumer_settings
+from schemas.events import Event, NotAnEvent, from_record
+from schemas.rejection import Reason
+
+TRIES = 3
+FLOOD = 25
+_PAUSE = 1.0
+
+
+class Prepare(Protocol):
+    """A stage's own work: one amendment for each event, or None where it has nothing to do with it."""
+
+    async def __call__(self, events: Sequence[Event]) -> Sequence[Amendment | None]: ...
+
+
+@dataclass(slots=True)
+class Consumer:
+    """One stage's consumer of one topic."""
+
+    stage: str
+    topic: str
+    ledger: Ledger
+    prepare: Prepare
+    failures_in_row: int = 0
+    pause: float = _PAUSE
+    _retrying: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def take(self, records: Sequence[ConsumerRecord]) -> None:
+        """Digest a batch; when it returns, every record is committed, parked or a dead letter. Raises Unavailable after a short wait."""
+        self._crash("fetched")
+        try:
+            async with self._retrying:
+                await self._take(records)
+        except Unavailable as fault:
+            log(LogEvent.STORE_UNAVAILABLE, "warning", error=fault, stage=self.stage)
+            await asyncio.sleep(self.pause)
+            raise
+        self._crash("after_commit")
+
+    async def retry(self) -> int:
+        """Deal with the dead letters that somebody asked to retry; how many were dealt with."""
+        done = 0
+        for letter, referral in await parking.asked_again(self.ledger.pool, self.stage):
+            async with self._retrying:
+                done += await self._retry(letter, referral)
+        return done
+
+    async def _take(self, records: Sequence[ConsumerRecord]) -> None:
+        events: list[tuple[Event, ConsumerRecord]] = []
+        for record in records:
+            try:
+                events.append((from_record(record.key, record.headers, record.value), record))
+            except NotAnEvent as fault:
+                await self._give_up(record, None, Reason.POISON, str(fault))
+        waiting = await parking.parked(self.ledger.pool, self.stage, [id_ for event, _ in events if (id_ := _referral(event.key)) is not None])
+        held = [event for event, _ in events if _referral(event.key) in waiting]
+        if held:
+            await parking.park(self.ledger.pool, self.stage, held)
+            count("hub_events_total", len(held), stage=self.stage, outcome="parked")
+        await self._digest([pair for pair in events if _referral(pair[0].key) not in waiting])
+
+    async def _digest(self, live: list[tuple[Event, ConsumerRecord]]) -> None:
+        if not live:
+            return
+        try:
+            self._counted(await self._commit([event for event, _ in live]))
+        except Unavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001  one bad event must not harm the others: each alone
+            log(LogEvent.COMMIT_SINGLY, "warning", error=fault, stage=self.stage, batch=len(live))
+            await self._one_by_one(live)
+
+    async def _one_by_one(self, live: list[tuple[Event, ConsumerRecord]]) -> None:
+        bad: set[str] = set()
+        for event, record in live:
+            if event.key in bad:
+                await parking.park(self.ledger.pool, self.stage, [event])
+            elif (fault := await self._tried(event)) is not None:
+                bad.add(event.key)
+                await self._give_up(record, event, Reason.POISON, _named(fault))
+
+    async def _tried(self, event: Event) -> Exception | None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._counted(await self._commit([event]))
+            except Unavailable:
+                raise
+            except Exception as fault:  # noqa: BLE001  a bug: bounded attempts, then a dead letter
+                if attempt == TRIES:
+                    return fault
+            else:
+                return None
+        return None
+
+    async def _commit(self, events: Sequence[Event]) -> list[Outcome]:
+        changes = [change for change in await self.prepare(events) if change is not None]
+        point = f"{self.stage}.before_commit"
+        return await self.ledger.commit_together(changes, point=point if point in POINTS else None) if changes else []
+
+    async def _give_up(self, record: ConsumerRecord, event: Event | None, reason: Reason, detail: str) -> None:
+        key = event.key if event else (record.key or b"").decode("utf-8", "replace")
+        letter = DeadLetter(
+            self.stage, self.topic, record.partition, record.offset, reason, detail, _referral(key), event.id if event else None, record.value or b""
+        )
+        await parking.write(self.ledger.pool, self.ledger.sealing, letter)
+        self.failures_in_row += 1
+        count("hub_dead_letters_total", stage=self.stage)
+        log(LogEvent.DEAD_LETTER_WRITTEN, "error", stage=self.stage, referral=str(letter.referral_id), partition=record.partition, offset=record.offset)
+        if self.failures_in_row > FLOOD:
+            gauge("hub_breaker_open", 1, stage=self.stage)
+            log(LogEvent.BREAKER_OPENED, "error", stage=self.stage, count=self.failures_in_row)
+            self.failures_in_row = FLOOD - 5
+            raise Unavailable("Too many events in a row could not be digested; the line stands still until they can", retry_after=30)
+
+    async def _retry(self, letter: UUID, referral: UUID | None) -> int:
+        try:
+            for event in await parking.missed(self.ledger.pool, self.ledger.sealing, self.stage, referral) if referral else []:
+                await self._commit([event])
+        except Unavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001  it failed again: the letter is open again, with the new reason
+            await parking.failed_again(self.ledger.pool, letter, _named(fault))
+            return 0
+        await parking.close(self.ledger.pool, self.stage, letter, referral)
+        gauge("hub_breaker_open", 0, stage=self.stage)
+        log(LogEvent.DEAD_LETTER_RETRIED, stage=self.stage, referral=str(referral))
+        return 1
+
+    def _counted(self, outcomes: Sequence[Outcome]) -> None:
+        self.failures_in_row = 0
+        for outcome in outcomes:
+            count("hub_events_total", stage=self.stage, outcome="repeated" if isinstance(outcome, RepeatedEvent) else "done")
+
+    def _crash(self, point: str) -> None:
+        name = f"{self.stage}.{point}"
+        if name in POINTS:
+            crash(name)
+
+
+def attach(broker: KafkaBroker, consumer: Consumer, access: KafkaAccess, *, group: str, most: int = 100) -> Any:  # Any: FastStream's subscriber
+    """Declare the consumer's subscriber on the broker: raw batches, one commit a batch, NACK on error, from the earliest record."""
+    settings = {name: value for name, value in consumer_settings(access).items() if name not in ("enable_auto_commit", "metadata_max_age_ms")}
+    subscriber = broker.subscriber(
+        access.topic(consumer.topic),
+        batch=True,
+        max_records=most,
+        batch_timeout_ms=100,
+        group_id=access.topic(group),
+        group_instance_id=f"{access.instance}-{consumer.stage}-{consumer.topic}" if access.instance else None,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        parser=_raw_records,
+        decoder=_as_they_are,
+        **settings,
+    )
+
+    @subscriber
+    async def consume(records: Any) -> None:  # Any: what `_as_they_are` gives, a tuple of ConsumerRecord
+        with cleared(trace_from(None), stage=consumer.stage):
+            await consumer.take(records)
+
+    return subscriber
+
+
+async def _raw_records(message: Any, original: Any) -> KafkaMessage:  # Any: FastStream's own types are not public
+    """FastStream's parser reads header values as UTF-8 and would re-read a bad record for ever; it sees none, the wrapper sees all."""
+    parsed: KafkaMessage = await original(tuple(replace(record, headers=()) for record in message))
+    parsed.body = tuple(message)  # type: ignore[assignment]
+    return parsed
+
+
+async def _as_they_are(message: Any) -> Any:  # Any: see `_raw_records`
+    return message.body
+
+
+def new_broker(access: KafkaAccess) -> KafkaBroker:
+    """A quiet broker that never makes a topic, never casts a body and lets handlers finish when it stops."""
+    security = SASLScram256(username=access.user, password=access.password or "", use_ssl=False) if access.user is not None else None
+    return KafkaBroker(
+        list(access.servers), security=security, apply_types=False, logger=None, allow_auto_create_topics=False, graceful_timeout=20, metadata_max_age_ms=10_000
+    )
+
+
+def _referral(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None
+
+
+def _named(fault: BaseException) -> str:
+    """The fault's type and our innermost frame; never its message, which may hold what a person wrote."""
+    frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if "site-packages" not in frame.filename]
+    place = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    return type(fault).__name__ + place

@@ -1,0 +1,245 @@
+"""From the ledger to Kafka: sends what the outbox holds, in order per referral, and deletes a row only when the broker has it.
+
+A relay owns shards by session advisory locks on a connection of its own; when that breaks it stops sending and starts anew. On an
+unknown outcome the shard's later rows stay and the same ids are sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from hub.crashpoints import crash
+from hub.errors import Unavailable
+from hub.ledger.database import LOST, connect
+from hub.ledger.sealing import NotReadable, Sealing
+from hub.telemetry import LogEvent, count, gauge, log
+from hub.transports.kafka import KafkaAccess, close, open_producer
+from schemas.events import JSON_CONTENT, Event, FactType, event_id_on, to_record
+from schemas.topics import REFERRALS, STATUS
+
+SHARDS = 64
+CHANNEL = "outbox"
+_SHARD_LOCK, _LIVE_LOCK, _REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
+_PENDING = """
+SELECT o.seq, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
+JOIN event e ON e.id = o.event_id JOIN referral r ON r.id = o.referral_id LEFT JOIN delivery d ON d.id = o.delivery_id
+WHERE o.shard = ANY($1) ORDER BY o.seq LIMIT $2
+"""
+_SENT = """
+WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1) RETURNING delivery_id)
+UPDATE delivery SET state = 'delivered', finished_at = now(), attempts = attempts + 1, outcome = 'on Kafka'
+WHERE id IN (SELECT delivery_id FROM gone WHERE delivery_id IS NOT NULL) AND state = 'pending'
+"""
+_LOST: tuple[type[BaseException], ...] = (Unavailable, *LOST)
+Record = tuple[str, bytes, list[tuple[str, bytes]], bytes]
+
+
+class Opened(Protocol):
+    """Opens a producer; a parameter so that a test may give one that fails."""
+
+    async def __call__(self, access: KafkaAccess) -> AIOKafkaProducer: ...
+
+
+@dataclass(slots=True)
+class Relay:
+    """One relay. `wake()` when something was committed; it also looks by itself every `poll` seconds. `publish_first` is a seeded bug."""
+
+    dsn: str
+    access: KafkaAccess
+    sealing: Sealing
+    batch: int = 500
+    poll: float = 0.5
+    opened: Opened = open_producer
+    _awake: asyncio.Event = field(default_factory=asyncio.Event)
+    _shards: tuple[int, ...] = ()
+
+    def wake(self) -> None:
+        """Something was committed."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Relay until cancelled; every failure is waited out and begun anew."""
+        pause = 0.1
+        while True:
+            try:
+                await self._session()
+            except (Unavailable, KafkaError, *LOST) as fault:
+                log(LogEvent.RELAY_STOPPED, "warning", error=fault, retry_after=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 3.0)
+            else:
+                pause = 0.1
+
+    async def _session(self) -> None:
+        connection = await connect(self.dsn)
+        try:
+            await connection.add_listener(CHANNEL, lambda *_: self.wake())
+            producer = await self.opened(self.access)
+            try:
+                await self._relay(connection, producer)
+            finally:
+                await close(producer)
+        finally:
+            self._shards = ()
+            with contextlib.suppress(*LOST):
+                await connection.close(timeout=2)
+
+    async def _relay(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> None:
+        await connection.fetchval("SELECT pg_advisory_lock_shared($1::int, $2::int)", _LIVE_LOCK, connection.get_server_pid() % 2**31)
+        loop = asyncio.get_running_loop()
+        next_share = 0.0
+        while True:
+            if loop.time() >= next_share:
+                await self._share(connection)
+                next_share = loop.time() + 1.0
+            self._awake.clear()
+            async with _may_send(connection) as may:
+                sent = await self._send_batch(connection, producer) if may else 0
+            if not sent:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._awake.wait(), self.poll)
+
+    async def _share(self, connection: asyncpg.Connection) -> None:
+        """Hold at most ceil(64 / live relays) shards; let go of what is too much, try for more."""
+        live = await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::oid AND granted", _LIVE_LOCK)
+        most = -(-SHARDS // max(1, live))
+        held = list(self._shards)
+        for shard in held[most:]:
+            await connection.fetchval("SELECT pg_advisory_unlock($1::int, $2::int)", _SHARD_LOCK, shard)
+        held = held[:most]
+        for shard in range(SHARDS):
+            if len(held) >= most:
+                break
+            if shard not in held and await connection.fetchval("SELECT pg_try_advisory_lock($1::int, $2::int)", _SHARD_LOCK, shard):
+                held.append(shard)
+        if tuple(held) != self._shards:
+            log(LogEvent.RELAY_SHARDS, shards=len(held))
+        self._shards = tuple(held)
+
+    async def _send_batch(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
+        rows = await connection.fetch(_PENDING, list(self._shards), self.batch)
+        if not rows:
+            return 0
+        crash("relay.claimed")
+        futures = [[await self._send(producer, record) for record in self._records(row)] for row in rows]
+        crash("relay.produced")
+        acknowledged = await _acknowledged(rows, futures)
+        crash("relay.acknowledged")
+        await connection.execute(_SENT, acknowledged)
+        crash("relay.deleted")
+        count("hub_relayed_total", len(acknowledged), topic="referrals")
+        log(LogEvent.RELAY_SENT, batch=len(acknowledged), stage="relay")
+        if len(acknowledged) < len(rows):
+            raise Unavailable("Kafka did not acknowledge everything")
+        return len(acknowledged)
+
+    async def _send(self, producer: AIOKafkaProducer, record: Record) -> Any:  # Any: the producer's own future
+        topic, key, headers, value = record
+        return await producer.send(self.access.topic(topic), value, key=key, headers=headers)
+
+    def _records(self, row: asyncpg.Record) -> list[Record]:
+        event = event_of(row, self.sealing)
+        if row["topic"] is not None:
+            body = self.sealing.key(row["referral_id"], row["sealing_key"]).open(f"delivery|{row['delivery_id']}", row["body"]) if row["sealing_key"] else b"{}"
+            mine = _copy(event, row["topic"], body, row["content_type"])
+            return [(row["topic"], *to_record(mine))]
+        thin = _copy(event, STATUS.name, row["thin"].encode(), JSON_CONTENT)
+        return [(REFERRALS.name, *to_record(event)), (STATUS.name, *_plain(to_record(thin), event.type, row["thin"]))]
+
+
+def event_of(row: asyncpg.Record, sealing: Sealing) -> Event:
+    """The event that a row of `event` (with the referral's `sealing_key`) holds; of an erased referral only its thin part."""
+    try:
+        data, content = sealing.key(row["referral_id"], row["sealing_key"]).open(f"event|{row['id']}", row["payload"]), None
+    except NotReadable:
+        data, content = row["thin"].encode(), JSON_CONTENT
+    return Event(
+        id=row["id"], type=FactType(row["type"]), key=str(row["referral_id"]), subject=row["subject"], time=_utc(row["time"]), source=row["source"],
+        sequence=row["version"], correlation=row["correlation"], causation=row["causation"], data=data, **({"content_type": content} if content else {}),
+    )  # fmt: skip
+
+
+def _copy(event: Event, topic: str, data: bytes, content_type: str) -> Event:
+    return Event(
+        id=event_id_on(topic, event.id), type=event.type, key=event.key, subject=event.subject, time=event.time, source=event.source,
+        sequence=event.sequence, correlation=event.correlation, causation=event.causation, content_type=content_type, data=data,
+    )  # fmt: skip
+
+
+def _plain(record: tuple[bytes, list[tuple[str, bytes]], bytes], fact: FactType, thin: str) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
+    """The thin copy's headers say no more than its body: its type is the fact that may be shown; it names no journey."""
+    key, headers, value = record
+    shown = fact.value if f'"fact":"{fact.fact}"' in thin else "referral.status.v1"
+    keep = [(name, shown.encode() if name == "ce_type" else held) for name, held in headers if name not in ("ce_correlationid", "ce_causationid")]
+    return key, keep, value
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+async def _acknowledged(rows: Sequence[asyncpg.Record], futures: Sequence[Sequence[Any]]) -> list[int]:
+    """The rows that the broker has; in a shard nothing after the first that it may not have."""
+    done: list[int] = []
+    stopped: set[int] = set()
+    for row, sent in zip(rows, futures, strict=True):
+        outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        if any(isinstance(outcome, BaseException) for outcome in outcomes):
+            stopped.add(row["shard"])
+        elif row["shard"] not in stopped:
+            done.append(row["seq"])
+    return done
+
+
+@contextlib.asynccontextmanager
+async def _may_send(connection: asyncpg.Connection) -> Any:  # Any: an async generator turned into a context manager
+    """False while a republish empties and refills the topics."""
+    may = await connection.fetchval("SELECT pg_try_advisory_lock_shared($1::int, 0)", _REPUBLISH_LOCK)
+    try:
+        yield may
+    finally:
+        if may and not connection.is_closed():
+            with contextlib.suppress(*LOST):
+                await connection.fetchval("SELECT pg_advisory_unlock_shared($1::int, 0)", _REPUBLISH_LOCK)
+
+
+async def waiting(connection: asyncpg.Connection) -> tuple[int, float]:
+    """How many events are committed and not yet on Kafka, and the age of the oldest in seconds."""
+    row = await connection.fetchrow("SELECT count(*) AS n, coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS age FROM outbox")
+    gauge("hub_outbox_waiting", row["n"])
+    gauge("hub_outbox_oldest_seconds", row["age"])
+    return row["n"], row["age"]
+
+
+class Notifier:
+    """Tells relays, after a commit and outside it, that there is something to send; many calls become one `NOTIFY`."""
+
+    def __init__(self, dsn: str, also: Callable[[], None] = lambda: None) -> None:
+        self._dsn, self._also, self._wanted = dsn, also, asyncio.Event()
+
+    def __call__(self) -> None:
+        """Something was committed by this process."""
+        self._also()
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; a lost connection is opened again (relays also poll, so that nothing hangs on this)."""
+        while True:
+            try:
+                connection = await connect(self._dsn)
+                while True:
+                    await self._wanted.wait()
+                    self._wanted.clear()
+                    await connection.execute(f"NOTIFY {CHANNEL}")
+                    await asyncio.sleep(0.005)
+            except _LOST:
+                await asyncio.sleep(1)
