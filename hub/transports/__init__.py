@@ -1,0 +1,1 @@
+"""How bytes move, knowing no event and no format: HTTP, MLLP, webhooks, Kafka."""
