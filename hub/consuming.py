@@ -180,7 +180,7 @@ def attach(broker: KafkaBroker, consumer: Consumer, access: KafkaAccess, *, grou
         **settings,
     )
 
-    @subscriber
+    @subscriber  # type: ignore[untyped-decorator]
     async def consume(records: Any) -> None:  # Any: what `_as_they_are` gives, a tuple of ConsumerRecord
         with cleared(trace_from(None), stage=consumer.stage):
             await consumer.take(records)
@@ -191,7 +191,7 @@ def attach(broker: KafkaBroker, consumer: Consumer, access: KafkaAccess, *, grou
 async def _raw_records(message: Any, original: Any) -> KafkaMessage:  # Any: FastStream's own types are not public
     """FastStream's parser reads header values as UTF-8 and would re-read a bad record for ever; it sees none, the wrapper sees all."""
     parsed: KafkaMessage = await original(tuple(replace(record, headers=()) for record in message))
-    parsed.body = tuple(message)  # type: ignore[assignment]
+    parsed.body = tuple(message)
     return parsed
 
 
