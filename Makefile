@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults lint lock clean
+.PHONY: help setup demo run test test-faults lint lock secrets clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ lint: setup ## style, types and import directions
 lock: setup ## write requirements.lock anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+secrets: ## write the secrets that docker-compose.yml mounts (kept when they are there)
+	@mkdir -p -m 700 .secrets
+	@for name in database_password kafka_password; do test -s .secrets/$$name || openssl rand -hex 24 > .secrets/$$name; done
+	@test -s .secrets/hub_key || openssl rand -base64 32 > .secrets/hub_key
 
 clean: ## remove what setup, tests and runs made (the hub's data too)
 	rm -rf $(VENV) .data build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
