@@ -32,14 +32,15 @@ OURSELVES = RunsAs()
 
 async def start(command: Sequence[str], log: Path, death_signal: signal.Signals, runs_as: RunsAs = OURSELVES) -> asyncio.subprocess.Process:
     """Starts the command with its words going to `log`. The kernel sends it `death_signal` when the calling thread ends."""
-    return await asyncio.create_subprocess_exec(
-        *launched(command, death_signal, runs_as),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=(out := _open_log(log)),
-        stderr=out,
-        start_new_session=True,
-        cwd="/",
-    )
+    with os.fdopen(_open_log(log), "ab") as words:
+        return await asyncio.create_subprocess_exec(
+            *launched(command, death_signal, runs_as),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+            cwd="/",
+        )
 
 
 def launched(command: Sequence[str], death_signal: signal.Signals, runs_as: RunsAs = OURSELVES) -> list[str]:

@@ -107,7 +107,9 @@ class Kafka:
             files("hub.embedded")
             .joinpath("server.properties")
             .read_text()
-            .format(port=self.port, controller=self._controller, user=KAFKA_USER, password=self.folder.kafka_password, logs=_escaped(self.folder.kafka / "logs")),
+            .format(
+                port=self.port, controller=self._controller, user=KAFKA_USER, password=self.folder.kafka_password, logs=_escaped(self.folder.kafka / "logs")
+            ),
         )
         if not (self.folder.kafka / "logs" / "meta.properties").exists():
             self._format()
@@ -120,8 +122,10 @@ class Kafka:
         arguments = self.folder.kafka / "format.arguments"
         write_private(arguments, "\n".join(f'"{word}"' for word in words) + "\n")
         command = [*self._java_command(), f"@{arguments}"]
-        made = subprocess.run(children.launched(command, signal.SIGKILL), capture_output=True, text=True, check=False)  # noqa: S603
-        arguments.unlink()
+        try:
+            made = subprocess.run(children.launched(command, signal.SIGKILL), capture_output=True, text=True, check=False)  # noqa: S603
+        finally:
+            arguments.unlink()
         if made.returncode != 0:
             raise _why(made.stdout + made.stderr, self.folder.root)
 

@@ -116,10 +116,12 @@ class Postgres:
             os.chown(password, self._runs_as.uid, self._runs_as.gid)
         options = ["-D", str(new), "-U", USER, f"--pwfile={password}", "--auth=scram-sha-256", "--encoding=UTF8"]
         command = [str(_programs() / "initdb"), *options, "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        made = subprocess.run(  # noqa: S603
-            children.launched(command, signal.SIGKILL, self._runs_as), capture_output=True, text=True, check=False, cwd="/"
-        )
-        password.unlink()
+        try:
+            made = subprocess.run(  # noqa: S603
+                children.launched(command, signal.SIGKILL, self._runs_as), capture_output=True, text=True, check=False, cwd="/"
+            )
+        finally:
+            password.unlink()
         if made.returncode != 0:
             raise _why(made.stderr, self.folder.root, made.returncode)
         new.replace(self.folder.postgres)
