@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from schemas.codes.areas import authorities, boards
+from schemas.codes.languages import languages
 from schemas.codes.needs import needs
 from schemas.profile import SourceCode
 
@@ -34,9 +35,15 @@ def _known_area(code: str) -> str:
     return code
 
 
+def _known_language(code: str) -> str:
+    if code not in languages():
+        raise ValueError("not a language code that the hub writes")
+    return code
+
+
 NeedCode = Annotated[str, AfterValidator(_known_need), WithJsonSchema({"type": "string", "enum": sorted(needs())})]
 AreaCode = Annotated[str, AfterValidator(_known_area), WithJsonSchema({"type": "string", "enum": [*sorted(authorities()), *sorted(boards()), WALES]})]
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+LanguageCode = Annotated[str, AfterValidator(_known_language), WithJsonSchema({"type": "string", "enum": sorted(languages())})]
 DirectoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Mode = Literal["in-person", "phone", "online", "at-home"]
 Access = Literal["step-free", "hearing-loop", "accessible-toilet", "parking", "bus-route", "quiet-space", "transport-offered", "bsl"]

@@ -19,7 +19,6 @@ from schemas.codes.flags import Flag
 from schemas.rejection import Reason
 from schemas.task import Clock
 
-Priority = Literal["routine", "urgent", "asap", "stat"]
 Unit = Literal["minutes", "hours", "working-days"]
 DEFAULT = "2026-1"
 
@@ -60,7 +59,7 @@ class Limits(_Part):
     stale_days: int = Field(gt=0)
     asset_unverified_days: int = Field(gt=0)
     proposals_per_need: int = Field(ge=1, le=20)
-    wait_days: Mapping[Priority, int]
+    wait_days: Mapping[str, int]
 
 
 class Words(_Part):
@@ -80,6 +79,13 @@ class Words(_Part):
     not_denied_by_others: tuple[Reason, ...]
 
 
+PARTS: Mapping[str, frozenset[str]] = {
+    "prescriber": frozenset({"language", "area", "need", "capacity", "wait", "freshness", "age"}),
+    "asset": frozenset({"language", "area", "need", "capacity", "freshness", "age", "distance", "access", "cost"}),
+}
+"""The parts of a score that may be weighed."""
+
+
 class _File(_Part):
     version: str = Field(pattern=r"^[A-Za-z0-9.-]{1,40}$")
     production: bool
@@ -96,6 +102,12 @@ class _File(_Part):
         for kind, weights in self.weights.items():
             if abs(sum(weights.values()) - 1) > 1e-9 or min(weights.values()) < 0:
                 raise ValueError(f"the weights of {kind} do not sum to 1")
+            if unknown := set(weights) - PARTS[kind]:
+                raise ValueError(f"no such part of {kind}: {', '.join(sorted(unknown))}")
+        if missing_kinds := set(PARTS) - set(self.weights):
+            raise ValueError(f"no weights for {', '.join(sorted(missing_kinds))}")
+        if "routine" not in self.limits.wait_days:
+            raise ValueError("wait_days has no routine")
         if missing := set(Clock) - set(self.clocks):
             raise ValueError(f"no clock for {', '.join(sorted(missing))}")
         return self

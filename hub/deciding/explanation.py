@@ -1,0 +1,99 @@
+"""At the end of a decision: why, in Welsh and English. It says coded facts of the request and of the choice; never a name, identifier or
+free text of the person. Each sentence says one fact, so that a test can hold it against its inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from hub.deciding.policy import Policy
+from hub.deciding.scoring import Candidate, speaks
+from hub.deciding.wanted import Moment, Wanted
+from hub.deciding.wording import ages_words, area_words, capacity_words, day_words, language_words, listed, need_words, served_words
+from hub.directory.entry import Entry
+from schemas.codes.needs import CONVERSATION
+from schemas.codes.sources import Source
+from schemas.rejection import Reason
+from schemas.words import Text, text
+
+_COMFORTS = ("step-free", "hearing-loop", "transport-offered", "bus-route", "quiet-space", "bsl")
+
+
+def explain_assign(
+    wanted: Wanted, moment: Moment, policy: Policy, prescribers: tuple[Candidate, ...], assets: tuple[Candidate, ...], unmet: tuple[str, ...]
+) -> Text:
+    """Why this prescriber, and which assets as advice."""
+    chosen = prescribers[0].entry
+    about = (*_request(wanted), *_choice(chosen, wanted, moment), *_proposals(assets, wanted, policy), *_unmet(unmet))
+    others = (text("explain.others", number=len(prescribers) - 1),) if len(prescribers) > 1 else (text("explain.only-one"),)
+    return _said((*about, *others))
+
+
+def explain_hold(wanted: Wanted, held: tuple[Reason, ...]) -> Text:
+    """Why a human must look first. Says the reasons and nothing of the person's words."""
+    return _said((*_request(wanted), text("explain.held"), *(text(f"reason.{reason}") for reason in held)))
+
+
+def explain_no_prescriber(wanted: Wanted, out: Iterable[tuple[Reason, ...]], unmet: tuple[str, ...]) -> Text:
+    """Why nobody can take it: `out` are the rules that each prescriber nearby fails."""
+    causes = Counter(reasons[0] for reasons in out if len(reasons) == 1)
+    found = (text("explain.left-out", number=number, reason=text(f"reason.{reason}")) for reason, number in sorted(causes.items()))
+    why: tuple[Text, ...] = () if not wanted.shares else tuple(found)
+    return _said((*_request(wanted), text("explain.nobody"), *why, *_unmet(unmet)))
+
+
+def _said(sentences: Iterable[Text]) -> Text:
+    found = tuple(sentences)
+    return Text(" ".join(each.en for each in found), " ".join(each.cy for each in found))
+
+
+def _request(wanted: Wanted) -> Iterator[Text]:
+    stated = tuple(need.code for need in wanted.needs)
+    yield text("explain.conversation") if stated == (CONVERSATION,) else text("explain.needs", needs=need_words(stated))
+    yield text("explain.language", language=language_words((wanted.language,))) if wanted.language else text("explain.language.unknown")
+    yield text("explain.area", area=area_words(wanted))
+    yield text("explain.source", source=Source(wanted.source).label, priority=text(f"priority.{wanted.priority}"))
+
+
+def _choice(entry: Entry, wanted: Wanted, moment: Moment) -> Iterator[Text]:
+    row = entry.prescriber
+    yield text("explain.serves", area=served_words(entry, wanted))
+    if entry.languages:
+        yield text("explain.works-in", languages=language_words(row.languages))
+    if speaks(entry, wanted) is False and wanted.language is not None:
+        yield text("explain.not-spoken", language=language_words((wanted.language,)))
+    met = tuple(need.code for need in wanted.needs if need.code in entry.needs)
+    yield text("explain.takes", needs=need_words(met)) if met else text("explain.takes-all" if not entry.needs else "explain.begins")
+    yield text("explain.ages" if wanted.ages else "explain.ages.unknown", ages=ages_words(row.age.min, row.age.max))
+    yield text("explain.capacity", capacity=capacity_words(entry, moment.taken.get(entry.id, 0)))
+    if row.first_contact_days is not None:
+        yield text("explain.first-contact", days=row.first_contact_days)
+    yield text("explain.verified", day=day_words(row.verified_on)) if row.verified_on else text("explain.verified.never")
+
+
+def _proposals(assets: tuple[Candidate, ...], wanted: Wanted, policy: Policy) -> Iterator[Text]:
+    if not assets:
+        return
+    yield text("explain.proposals", number=len(assets))
+    for each in assets[:3]:
+        yield text("explain.proposal", facts=listed(_asset(each, wanted, policy)))
+
+
+def _asset(each: Candidate, wanted: Wanted, policy: Policy) -> Iterator[Text]:
+    row = each.entry.asset
+    yield need_words(tuple(need.code for need in wanted.needs if need.code in each.entry.needs))
+    if each.distance_km is not None:
+        yield text("explain.km", km=each.distance_km)
+    if row.languages:
+        yield language_words(row.languages)
+    yield text(f"explain.cost.{row.cost}")
+    yield from (text(f"explain.access.{access}") for access in _COMFORTS if access in row.access)
+    if row.verified_on is None or (wanted.today - row.verified_on).days > policy.rules.limits.ring_first_days:
+        yield text("explain.ring-first")
+    if row.verified_on is not None:
+        yield text("explain.checked", day=day_words(row.verified_on))
+
+
+def _unmet(unmet: tuple[str, ...]) -> Iterator[Text]:
+    if unmet:
+        yield text("explain.unmet", needs=need_words(unmet))
