@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from schemas.fhir.invariants import Broken, broken
+from schemas.fhir.invariants import Broken, broken, contained_ids
 from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, shown
 from schemas.fhir.validators import Path, choice_names, errors, required_in
@@ -82,16 +82,16 @@ def check(resource: JsonObject) -> tuple[Fault, ...]:
     """Every fault of a resource, of what it contains, and of a Bundle's entries; empty when it follows R4."""
     kind = resource.get("resourceType")
     root = kind if isinstance(kind, str) and shown(kind) != "?" else "$"
-    if kind not in RESOURCE_TYPES:
+    if not isinstance(kind, str) or kind not in RESOURCE_TYPES:
         at = f"{root}.resourceType" if root == "$" else root
         return (Fault(at, FaultKind.RESOURCE_TYPE if kind else FaultKind.REQUIRED, (), "resourceType", None),)
-    return tuple(_deduplicated(_faults(resource, str(kind), ())))
+    return tuple(_deduplicated(_faults(resource, kind, ())))
 
 
 def unresolved_references(bundle: JsonObject) -> tuple[Fault, ...]:
     """Each `urn:uuid:` reference in a Bundle that is no entry's fullUrl; not part of `check`, because some senders keep ids of a journey so."""
     entries = _items(bundle.get("entry"))
-    urls = {entry.get("fullUrl") for entry in entries if isinstance(entry, dict)}
+    urls = {str(entry.get("fullUrl")) for entry in entries if isinstance(entry, dict)}
     found = [where for where, target in _urn_references(entries, ("entry",)) if target not in urls]
     return tuple(Fault(fhir_path("Bundle", where), FaultKind.UNRESOLVED, where, _name(where), where) for where in found)
 
@@ -121,17 +121,20 @@ def _faults(root: JsonObject, root_type: str, base: Path) -> Iterator[Fault]:
     """The faults of the resource at `base` within `root`; those of resources within it follow."""
     resource = _at(root, base)
     kind = str(resource["resourceType"])
-    judge = _Judge(root_type, kind, base)
+    judge = _Judge(root_type, resource, base)
     for error in errors(kind, resource):
         yield from judge.structure(error)
-    for found in broken(resource):
+    beside = contained_ids(_at(root, base[:-2])) if "contained" in base else None
+    for found in broken(resource, beside):
         yield judge.invariant(found)
-    for inner in _resources_within(resource):
+    for inner in () if "contained" in base else _resources_within(resource):
         named = _at(resource, inner).get("resourceType")
+        if not isinstance(named, str):
+            continue
         if named in RESOURCE_TYPES and named != "Bundle":
             yield from _faults(root, root_type, (*base, *inner))
-        elif isinstance(named, str):
-            yield judge.fault(inner, FaultKind.RESOURCE_TYPE, "resourceType", inner)
+        else:
+            yield judge.fault((*inner, "resourceType"), FaultKind.RESOURCE_TYPE, "resourceType", inner)
 
 
 def _at(root: Any, path: Path) -> Any:  # Any: JSON
@@ -165,8 +168,12 @@ class _Judge:
     """Names the faults of one resource that stands at `base` within a resource of type `root_type`."""
 
     root_type: str
-    kind: str
+    resource: JsonObject
     base: Path
+
+    @property
+    def kind(self) -> str:
+        return str(self.resource["resourceType"])
 
     def structure(self, error: jsonschema_rs.ValidationError) -> Iterator[Fault]:
         where: Path = tuple(error.instance_path)
@@ -186,7 +193,9 @@ class _Judge:
     def _choice(self, where: Path, error: jsonschema_rs.ValidationError) -> Iterator[Fault]:
         """None given where one must be; or each but the first, unless that is `false`: that somebody died is no fault beside it."""
         title, names = choice_names(self.kind, error.schema_path)
-        given = {name: value for name, value in dict(error.instance).items() if name in names}  # type: ignore[arg-type]  # an object
+        if not isinstance(_at(self.resource, where), dict):
+            return  # its type is the fault
+        given = {name: value for name, value in _at(self.resource, where).items() if name in names}
         if not given:
             yield self.fault(where, FaultKind.REQUIRED, title, where)
         kept = next((name for name, value in given.items() if value is not False), None)
@@ -210,9 +219,12 @@ class _Judge:
         if target[-1:] == ("resource",):
             target = target[:-1]
         while target:
-            holder = target[:-1] if isinstance(target[-1], str) else target[:-2]
-            name = str(target[-1] if isinstance(target[-1], str) else target[-2])
-            if name.removeprefix("_") not in required_in(self.kind, holder) or isinstance(target[-1], int):
+            holder = target[:-1]
+            beside = _at(self.resource, holder)
+            stays = len(beside) > 1
+            if isinstance(target[-1], str):
+                stays = stays and target[-1].removeprefix("_") not in required_in(self.kind, holder)
+            if stays:
                 return (*self.base, *target)
             target = holder
         if "contained" in self.base:

@@ -20,15 +20,24 @@ class Broken:
     target: Path | None
 
 
-def broken(resource: JsonObject) -> list[Broken]:
-    """Every rule that a resource breaks; resources within it are judged on their own."""
-    walk = _Walk(resource)
+def broken(resource: JsonObject, beside: frozenset[object] | None = None) -> list[Broken]:
+    """Every rule that a resource breaks; resources within it are judged on their own.
+
+    `beside`: for a contained resource the ids of what is contained beside it, which its references may name too.
+    """
+    walk = _Walk(resource, beside or frozenset())
     walk.into(resource, (), "")
-    walk.found += _domain(resource, walk.references)
+    if beside is None:
+        walk.found += _domain(resource, walk.references)
     for rule, breaks, element in _OF_TYPE.get(walk.kind, ()):
         if breaks(resource):
             walk.found.append(Broken(rule, (element,) if element else (), (element,) if element else None))
     return walk.found
+
+
+def contained_ids(resource: JsonObject) -> frozenset[object]:
+    """The ids of what a resource contains: what `#id` may name in it and in them."""
+    return frozenset(str(inner["id"]) for inner in _objects(resource.get("contained")) if "id" in inner)
 
 
 def _objects(node: object) -> list[JsonObject]:
@@ -38,9 +47,9 @@ def _objects(node: object) -> list[JsonObject]:
 class _Walk:
     """One pass over every object of a resource, but not into resources within it."""
 
-    def __init__(self, resource: JsonObject) -> None:
+    def __init__(self, resource: JsonObject, beside: frozenset[object] = frozenset()) -> None:
         self.kind = str(resource.get("resourceType"))
-        self.contained = {inner.get("id") for inner in _objects(resource.get("contained"))}
+        self.contained = contained_ids(resource) | beside
         self.references: set[str] = set()
         self.found: list[Broken] = []
 
@@ -86,12 +95,15 @@ def _nulls(where: Path, node: JsonObject, name: str, index: int) -> Iterator[Bro
 
 
 def _domain(resource: JsonObject, references: set[str]) -> Iterator[Broken]:
-    """dom-2 to dom-5: what a contained resource may be."""
-    for index, inner in enumerate(_objects(resource.get("contained"))):
+    """dom-2 to dom-5: what a contained resource may be. One that refers to its container (`#`) or is referred to from beside it is in use."""
+    contained = _objects(resource.get("contained"))
+    referring = [_references_of(inner) for inner in contained]
+    in_use = references.union(*referring)
+    for index, inner in enumerate(contained):
         where: Path = ("contained", index)
         if "contained" in inner:
             yield Broken("dom-2", (*where, "contained"), (*where, "contained"))
-        if inner.get("id") not in references and not _points_out(inner):
+        if str(inner.get("id")) not in in_use and "" not in referring[index]:
             yield Broken("dom-3", where, where)
         meta = inner.get("meta")
         for name, rule in (("versionId", "dom-4"), ("lastUpdated", "dom-4"), ("security", "dom-5")):
@@ -99,11 +111,10 @@ def _domain(resource: JsonObject, references: set[str]) -> Iterator[Broken]:
                 yield Broken(rule, (*where, "meta", name), (*where, "meta", name))
 
 
-def _points_out(inner: JsonObject) -> bool:
-    """Whether a contained resource refers to its container (`#`), or to another contained one, which is enough for us."""
+def _references_of(inner: JsonObject) -> set[str]:
     walk = _Walk(inner)
     walk.into(inner, (), "")
-    return bool(walk.references)
+    return walk.references
 
 
 # --- rules of an element, whatever the resource: its name, the rule's key, whether it is broken there ----------------------------------
@@ -167,7 +178,7 @@ def _has_abated(condition: JsonObject) -> bool:
 
 
 def _urls_repeat(bundle: JsonObject) -> bool:
-    urls = [(entry.get("fullUrl"), str(_meta(entry).get("versionId"))) for entry in _objects(bundle.get("entry")) if "fullUrl" in entry]
+    urls = [(str(entry["fullUrl"]), str(_meta(entry).get("versionId"))) for entry in _objects(bundle.get("entry")) if "fullUrl" in entry]
     return len(urls) != len(set(urls))
 
 
