@@ -57,6 +57,17 @@ def triage(referral: Referral, policy: Policy) -> Triage:
     return Triage(Result.PRACTICAL, practical) if practical else CLEAR
 
 
+def merged(earlier: Triage | None, again: Triage) -> Triage:
+    """What triage found when a message was translated, and again in its published shape. Which service is asked for, the first alone can
+    tell, because the shape leaves out what the sender's profile says."""
+    if earlier is None:
+        return again
+    reasons = tuple(dict.fromkeys((*earlier.reasons, *(reason for reason in again.reasons if reason is not Reason.WRONG_SERVICE))))
+    if any(reason is not Reason.PRACTICAL_TONIGHT for reason in reasons) or earlier.result is Result.HOLD:
+        return Triage(Result.HOLD, reasons)
+    return Triage(Result.PRACTICAL, reasons) if reasons else CLEAR
+
+
 def _coded(referral: Referral, policy: Policy) -> Iterator[Reason]:
     person = referral.person
     if person.deceased:

@@ -65,7 +65,7 @@ def _county_prescribers() -> Iterator[Row]:
 
 def _board_prescribers() -> Iterator[Row]:
     special = (
-        ("young", "young people's link worker", "gweithiwr cyswllt pobl ifanc", {"min": 11, "max": 25}, ["youth", "loneliness", "wellbeing", "learning", "employment"]),
+        ("young", "young people's link worker", "gweithiwr cyswllt pobl ifanc", {"min": 11, "max": 25}, ["youth", "loneliness", "wellbeing", "learning"]),
         ("carers", "carers' link worker", "gweithiwr cyswllt gofalwyr", {"min": 18, "max": None}, ["caring", "dementia-support", "wellbeing"]),
     )  # fmt: skip
     for index, board in enumerate(boards()):
@@ -77,7 +77,8 @@ def _board_prescribers() -> Iterator[Row]:
             row = _prescriber(f"pr-{board[-2:]}-{name}", place, areas, index + 50 + turn)
             named = {"name": f"{boards()[board].name.en.split(' ')[0]} {english} (synthetic)", "name_cy": f"{welsh}, {place['town_cy']} (enghraifft)"}
             state = "additional-assessment-required" if name == "carers" and index % 2 else "capacity"
-            yield {**row, **named, "age": age, "needs": needs, "languages": ["cy", "en"] if index % 2 == 0 else ["en"], "capacity": {"state": state, "places": 30}}
+            languages = ["cy", "en"] if index % 2 == 0 else ["en"]
+            yield {**row, **named, "age": age, "needs": needs, "languages": languages, "capacity": {"state": state, "places": 30}}
 
 
 def _prescriber(name: str, town: dict[str, str], areas: list[str], index: int) -> Row:
