@@ -29,9 +29,8 @@ def run(arguments: Sequence[str]) -> int:
         ended = get_command(app).main(list(arguments), prog_name="hub", standalone_mode=False)
         sys.stdout.flush()
         return ended if isinstance(ended, int) else 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BROKEN_PIPE
+    except (BrokenPipeError, SystemExit) as ended:
+        return _left(ended)
     except Misconfigured as error:
         return _say(str(error), DO_NOT_START)
     except Unavailable as error:
@@ -40,6 +39,14 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  the outermost place: nothing of it may reach the terminal but its type and our frame
         return _say_usage(error) if isinstance(error, _ClickException) else _say(f"a bug of ours: {_where(error)}", BUG)
+
+
+def _left(ended: BrokenPipeError | SystemExit) -> int:
+    """The reader of our answer has gone (typer makes a SystemExit of it), or the command chose its own code."""
+    if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
+        return ended.code if isinstance(ended.code, int) else BUG if ended.code else 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return BROKEN_PIPE
 
 
 def _say(sentence: str, code: int) -> int:
