@@ -113,7 +113,7 @@ def preferences(headers: Headers | None) -> Mapping[str, str]:
     return {name.strip().lower(): value.strip().strip('"').lower() for name, _, value in parts if name.strip()}
 
 
-_ETAG = re.compile(r'W/"(\d{1,9})"|"(\d{1,9})"')
+_ETAG = re.compile(r'W/"([0-9]{1,9})"|"([0-9]{1,9})"')
 
 
 def if_match(headers: Headers) -> int:
@@ -149,7 +149,7 @@ def type_fault(body: JsonObject, wanted: str) -> Issue | None:
 
 def refuse(issues: Iterable[Issue]) -> None:
     """Raises Rejected with every issue, each place and detail once, for the reason of the first; returns when there is none."""
-    once = {(issue.at, issue.reason, issue.detail): issue for issue in issues}
+    once = {(issue.at, issue.reason, issue.detail, *issue.params.items()): issue for issue in issues}
     if once:
         found = tuple(once.values())
         raise Rejected(found[0].reason, found)
