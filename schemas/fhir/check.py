@@ -75,7 +75,8 @@ class Fault:
         reason = _REASONS.get(self.kind, Reason.STRUCTURE)
         if self.kind is FaultKind.INVARIANT:
             return Issue(reason, self.path, f"fhir.inv.{self.rule}")
-        return Issue(reason, self.path, f"fhir.{self.kind}", {"element": self.element})
+        is_missing = self.kind is FaultKind.REQUIRED and not self.path.endswith(f".{self.element}")
+        return Issue(reason, f"{self.path}.{self.element}" if is_missing else self.path, f"fhir.{self.kind}", {"element": self.element})
 
 
 def check(resource: JsonObject) -> tuple[Fault, ...]:
@@ -110,9 +111,9 @@ def _urn_references(node: object, where: Path) -> Iterator[tuple[Path, str]]:
 
 def _deduplicated(faults: Iterable[Fault]) -> Iterator[Fault]:
     """One fault for one place and kind; what is removed as a whole needs no fault of its parts."""
-    seen: set[tuple[Path, FaultKind, str | None]] = set()
+    seen: set[tuple[Path, FaultKind, str | None, str]] = set()
     for fault in faults:
-        if (key := (fault.where, fault.kind, fault.rule)) not in seen:
+        if (key := (fault.where, fault.kind, fault.rule, fault.element)) not in seen:
             seen.add(key)
             yield fault
 
