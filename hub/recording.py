@@ -56,6 +56,11 @@ def request_reference(referral_id: UUID) -> str:
     return f"ServiceRequest/{referral_id}"
 
 
+def patient_reference(referral_id: UUID) -> str:
+    """The person under our id; what stands there is nobody's NHS number."""
+    return f"Patient/{referral_scoped_id(referral_id, 'patient', 1)}"
+
+
 def filler_id(referral_id: UUID, ordinal: int = 1) -> str:
     """The hub's own ServiceRequest: the first serves the hand-overs, each offer has one more."""
     return str(referral_scoped_id(referral_id, "filler", ordinal))
@@ -79,7 +84,7 @@ def fhir_task(tree: Tree, task: TaskState, authored: datetime, changed: datetime
             status=task.status.value,
             business_status=task.business,
             focus=_focus(tree.referral_id, task),
-            patient={"reference": f"Patient/{referral_scoped_id(tree.referral_id, 'patient', 1)}"},
+            patient={"reference": patient_reference(tree.referral_id)},
             authored_on=_instant(authored),
             last_modified=_instant(max(authored, changed or tree.now)),
             identifiers=({"system": REF_SYSTEM, "value": tree.ref},),

@@ -1,0 +1,46 @@
+"""In intake: what a sender is told at first (who will contact the person and by when, or plainly that nothing was sent), and stored replies."""
+
+from __future__ import annotations
+
+import base64
+
+import orjson
+
+from hub.deciding.policy import Policy
+from schemas.messages import Reply
+from schemas.rejection import Reason
+from schemas.words import Text, keys, text
+
+
+def searching(minutes: int) -> Text:
+    """The referral is on its way: by when its sender hears who contacts the person."""
+    return text("answer.searching", minutes=str(minutes))
+
+
+def practical(minutes: int) -> Text:
+    """A same-day need: the referral goes on, and the sender is told what to do for tonight."""
+    return text("answer.practical", minutes=str(minutes))
+
+
+def held(reason: Reason, policy: Policy) -> Text:
+    """Nothing was sent; why, who looks and how soon, and what to do now."""
+    key = f"answer.held.{reason}" if f"answer.held.{reason}" in keys() else "answer.held"
+    return text(key, reason=text(f"reason.{reason}"), minutes=str(policy.rules.alert_minutes))
+
+
+def updated() -> Text:
+    """An update was taken."""
+    return text("answer.updated")
+
+
+def freeze(reply: Reply) -> bytes:
+    """A reply as it is stored, so that the same request hears the same bytes again."""
+    parts = [base64.b64encode(part).decode() for part in reply.parts]
+    return orjson.dumps({"status": reply.status, "parts": parts, "content_type": reply.content_type, "headers": reply.headers})
+
+
+def thaw(stored: bytes) -> Reply:
+    """The reply that `freeze` stored."""
+    said = orjson.loads(stored)
+    headers = tuple((name, value) for name, value in said["headers"])
+    return Reply(said["status"], tuple(base64.b64decode(part) for part in said["parts"]), said["content_type"], headers)

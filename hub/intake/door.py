@@ -1,0 +1,203 @@
+"""Intake's one way through: identify → translate → triage → commit → answer, for every connector and transport, referrals and updates alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from hub.crashpoints import crash
+from hub.deciding.clocks import PolicyClocks
+from hub.errors import Unavailable
+from hub.intake import answers
+from hub.intake.changes import PERSON_FACTS, Changer, about
+from hub.intake.creation import Arrival, Made, Maker, together
+from hub.intake.reads import referral_of_task
+from hub.ledger import refusals
+from hub.ledger.changes import Amendment, Audit, Creation, Done, KeyReused, Outcome, RepeatedRequest, RequestRow
+from hub.ledger.commit import Ledger
+from hub.ledger.create import stored_answer
+from hub.ledger.database import lent
+from hub.ledger.refusals import Refusal
+from hub.ledger.sealing import body_hash
+from hub.registry import Registered
+from hub.security.client import Client
+from hub.telemetry import LogEvent, count, current_trace, log
+from schemas.events import FactType
+from schemas.messages import Accepted, Committed, Fact, InboundMessage, InFlight, NotStored, Repeated, Reply, Translation
+from schemas.rejection import Issue, Reason, Rejected
+
+_PATIENCE = 2.0
+
+
+@dataclass(slots=True)
+class Intake:
+    """The stage. `maker` and `changer` are pure; the ledger stores; `transport` names are for logs and crash points."""
+
+    ledger: Ledger
+    maker: Maker
+    changer: Changer = field(init=False)
+    _in_flight: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.changer = Changer(PolicyClocks(self.maker.policy), self.maker.sealing)
+
+    async def receive(self, registered: Registered, message: InboundMessage, client: Client, transport: str) -> Reply:
+        """Take one message and give its answer; every outcome has one. The answer is given only after the commit."""
+        connector = registered.connector
+        try:
+            key = connector.identify(message)
+        except Rejected as fault:
+            await self._refuse(registered, message, client, None, fault)
+            return self._answer_refusal(registered, message, fault, transport)
+        async with self._alone(client.id, key.key) as alone:
+            if not alone:
+                _tell("postponed", transport)
+                return connector.answer(message, InFlight())
+            try:
+                return await self._receive(registered, message, client, key.key, transport)
+            except Rejected as fault:
+                repeated = await self._answered_before(client, key.key, message)
+                if repeated is not None:
+                    return connector.answer(message, Repeated(answers.thaw(repeated.answer)))
+                await self._refuse(registered, message, client, key.key, fault)
+                return self._answer_refusal(registered, message, fault, transport)
+            except Unavailable as fault:
+                log(LogEvent.MESSAGE_POSTPONED, "warning", connector=registered.manifest.name, client=client.id, error=fault)
+                _tell("unavailable", transport)
+                return connector.answer(message, NotStored(max(1, int(fault.retry_after))))
+
+    async def _receive(self, registered: Registered, message: InboundMessage, client: Client, key: str, transport: str) -> Reply:
+        translation = registered.connector.translate(message)
+        trace = current_trace()
+        if message.received_at is None:
+            raise ValueError("a message at a door has a time")
+        arrival = Arrival(client.id, registered.manifest.name, key, message.received_at, message.body, trace.traceparent if trace else None)
+        crash(f"{transport}.before_commit")
+        if any(fact.type is FactType.RECEIVED for fact in translation.facts):
+            reply = await self._create(registered, message, translation, arrival)
+        else:
+            reply = await self._change(registered, message, translation, arrival, client)
+        crash("mllp.before_ack" if transport == "mllp" else "http.after_commit")
+        return reply
+
+    # --- referrals ----------------------------------------------------------------------------------------------------------------------
+
+    async def _create(self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival) -> Reply:
+        ids = [uuid4() for fact in translation.facts if fact.type is FactType.RECEIVED]
+        creation = self._creation(registered, message, translation, arrival, ids, frozenset())
+        return self._said(registered, message, await self.ledger.commit(creation), arrival, translation)
+
+    def _creation(
+        self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival, ids: list[UUID], marks: frozenset[str]
+    ) -> Creation:
+        received = [fact for fact in translation.facts if fact.type is FactType.RECEIVED]
+        made: list[Made] = [self.maker.make(arrival, fact, id_, marks) for fact, id_ in zip(received, ids, strict=True)]
+        referrals, accepted = together(made)
+        reply = registered.connector.answer(message, Committed(accepted, translation.warnings))
+        request = RequestRow(arrival.client, arrival.key, body_hash(arrival.body), answers.freeze(reply), arrival.key)
+        audit = Audit(arrival.client, "referral.received", {"connector": arrival.connector, "referrals": len(made)})
+        return Creation(
+            request, referrals, audit, lambda kinds: self._creation(registered, message, translation, arrival, ids, kinds)
+        )
+
+    # --- updates and persons ------------------------------------------------------------------------------------------------------------
+
+    async def _change(self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival, client: Client) -> Reply:
+        def answer(accepted: tuple[Accepted, ...], ignored: Reason | None) -> Reply:
+            return registered.connector.answer(message, Committed(accepted, translation.warnings, None if accepted else ignored))
+
+        facts = translation.facts
+        if not facts:
+            change = self.changer.nothing(arrival, translation.ignored or Reason.NOTHING_FOR_US, answer)
+        elif all(fact.type in PERSON_FACTS for fact in facts):
+            change = self.changer.person(arrival, facts, answer)
+        else:
+            change = await self._update(arrival, facts, answer, client)
+        outcome = await self.ledger.commit(change)
+        if isinstance(outcome, Done):
+            for decision in outcome.decisions:
+                if isinstance(decision.result, Rejected):
+                    raise decision.result
+        return self._said(registered, message, outcome, arrival, translation)
+
+    async def _update(self, arrival: Arrival, facts: tuple[Fact, ...], answer: object, client: Client) -> Amendment:
+        fact = facts[0]
+        task = about(fact.update.task_id) if fact.update else None
+        referral = await referral_of_task(self.ledger.pool, task, client.id) if task else None
+        if referral is None:
+            raise Rejected(Reason.NOT_FOUND, [Issue(Reason.NOT_FOUND, "Task")])
+        made = self.changer.update(arrival, fact, answer, client.id)  # type: ignore[arg-type]
+        return Amendment(made.decide, (referral,), request=made.request, audit=made.audit)
+
+    # --- answers ------------------------------------------------------------------------------------------------------------------------
+
+    def _said(self, registered: Registered, message: InboundMessage, outcome: Outcome, arrival: Arrival, translation: Translation) -> Reply:
+        name = registered.manifest.name
+        match outcome:
+            case Done(answer=stored, referrals=referrals) if stored is not None:
+                facts = [fact.type.value for fact in translation.facts]
+                first = str(referrals[0]) if referrals else None
+                log(LogEvent.MESSAGE_ACCEPTED, connector=name, client=arrival.client, referral=first, fact=",".join(facts), warnings=len(translation.warnings))
+                for fact in facts:
+                    count("hub_facts_total", fact=fact)
+                _tell("accepted" if facts else "ignored", message.target)
+                return answers.thaw(stored)
+            case RepeatedRequest(answer=stored):
+                log(LogEvent.MESSAGE_REPEATED, connector=name, client=arrival.client)
+                _tell("repeated", message.target)
+                return registered.connector.answer(message, Repeated(answers.thaw(stored)))
+            case KeyReused():
+                raise Rejected(Reason.KEY_REUSED, [Issue(Reason.KEY_REUSED, "X-Request-Id" if message.target.startswith("POST") else "MSH-10")])
+            case _:
+                raise AssertionError(type(outcome).__name__)
+
+    async def _answered_before(self, client: Client, key: str, message: InboundMessage) -> RepeatedRequest | None:
+        """A message that is wrong by today's rules but was accepted before hears its first answer again."""
+        try:
+            async with lent(self.ledger.pool) as connection:
+                found = await stored_answer(connection, client.id, key, body_hash(message.body), self.ledger.sealing)
+        except Unavailable:
+            return None
+        return found if isinstance(found, RepeatedRequest) else None
+
+    async def _refuse(self, registered: Registered, message: InboundMessage, client: Client, key: str | None, fault: Rejected) -> None:
+        log(LogEvent.MESSAGE_REFUSED, "warning", connector=registered.manifest.name, client=client.id, reason=fault.reason.value, count=len(fault.issues))
+        for issue in fault.issues[:1]:
+            count("hub_refusals_total", reason=issue.reason.value)
+        try:
+            await refusals.record(
+                self.ledger.pool, self.ledger.sealing,
+                Refusal(uuid4(), client.id, key, registered.manifest.name, fault.reason, fault.issues, message.body),
+            )  # fmt: skip
+        except Unavailable as down:
+            log(LogEvent.STORE_UNAVAILABLE, "warning", error=down, store="postgres")
+
+    def _answer_refusal(self, registered: Registered, message: InboundMessage, fault: Rejected, transport: str) -> Reply:
+        _tell("refused", transport)
+        return registered.connector.answer(message, fault)
+
+    @asynccontextmanager
+    async def _alone(self, client: str, key: str) -> AsyncIterator[bool]:
+        """One at a time for each request key; a second one waits a moment, then is told that it comes too early (False)."""
+        mine = (client, key)
+        until = asyncio.get_running_loop().time() + _PATIENCE
+        while (busy := self._in_flight.get(mine)) is not None:
+            try:
+                await asyncio.wait_for(busy.wait(), max(0.0, until - asyncio.get_running_loop().time()))
+            except TimeoutError:
+                yield False
+                return
+        self._in_flight[mine] = done = asyncio.Event()
+        try:
+            yield True
+        finally:
+            del self._in_flight[mine]
+            done.set()
+
+
+def _tell(outcome: str, transport: str) -> None:
+    name = "mllp" if transport == "mllp" else "kafka" if transport.startswith("from.") else "http"
+    count("hub_messages_total", transport=name, outcome=outcome)
