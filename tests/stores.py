@@ -38,7 +38,7 @@ def cache() -> Path:
 async def stores() -> AsyncIterator[StoreAddresses]:
     """HUB_TEST_DATABASE and HUB_TEST_KAFKA (with HUB_TEST_KAFKA_USER, HUB_TEST_KAFKA_PASSWORD where it asks for them) where both are set."""
     given = _given()
-    source = _as_given(given) if given else _containers() if docker_answers() else _embedded()
+    source = _as_given(given) if given else containers() if docker_answers() else _embedded()
     async with source as addresses:
         yield addresses
 
@@ -70,6 +70,14 @@ def topic_prefix() -> str:
 def at(dsn: str, name: str) -> str:
     """The same server, another database."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
+
+
+def hub_environment(stores: StoreAddresses, database: str, topic_prefix: str) -> dict[str, str]:
+    """What a hub process of its own is told, so that it uses this run's stores."""
+    told = {"HUB_DATABASE": database, "HUB_KAFKA": stores.kafka, "HUB_TOPIC_PREFIX": topic_prefix}
+    if stores.kafka_user and stores.kafka_password:
+        told |= {"HUB_KAFKA_USER": stores.kafka_user, "HUB_KAFKA_PASSWORD": stores.kafka_password}
+    return told
 
 
 def docker_answers() -> bool:
@@ -113,9 +121,9 @@ async def _as_given(addresses: StoreAddresses) -> AsyncIterator[StoreAddresses]:
 
 
 @asynccontextmanager
-async def _containers() -> AsyncIterator[StoreAddresses]:
-    kafka = import_module("testcontainers.kafka").KafkaContainer().with_kraft()
-    postgres = import_module("testcontainers.postgres").PostgresContainer("postgres:18", driver=None)
+async def containers() -> AsyncIterator[StoreAddresses]:
+    kafka = import_module("testcontainers.community.kafka").KafkaContainer().with_kraft()
+    postgres = import_module("testcontainers.community.postgres").PostgresContainer("postgres:18", driver=None)
     with kafka, postgres:
         yield StoreAddresses(postgres.get_connection_url(), kafka.get_bootstrap_server())
 

@@ -75,6 +75,18 @@ def stop_leftover(pid: int, is_ours: Callable[[str], bool], steps: Sequence[tupl
     return True
 
 
+async def to_the_end(work: Callable[[], None], give_up: Callable[[], None] = lambda: None) -> None:
+    """Does the work in a thread. When cancelled it asks the work to `give_up` and waits, so that nothing writes after the lock is gone."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        give_up()
+        await asyncio.wait([running])
+        running.exception()
+        raise
+
+
 def command_line(pid: int) -> str:
     """The words with which this process was started, joined by spaces; empty when there is none or it is a zombie."""
     try:
@@ -119,6 +131,12 @@ def tail(log: Path, size: int = 4000) -> str:
         return log.read_bytes()[-size:].decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def add_words(log: Path, words: str) -> None:
+    """Adds what a short-lived program said to the log of its store."""
+    with os.fdopen(_open_log(log), "a") as file:
+        file.write(words)
 
 
 def _open_log(log: Path) -> int:

@@ -51,7 +51,7 @@ def hold(root: Path, minimum_free: int) -> Iterator[DataFolder]:
     Raises Misconfigured when another process holds it, when it may not be written, or when a hub that does not fit made it;
     Unavailable when fewer than `minimum_free` bytes are free under it.
     """
-    root = root.absolute()
+    root = root.resolve()
     try:
         if not root.exists():
             root.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)

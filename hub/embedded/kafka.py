@@ -45,6 +45,7 @@ class Kafka:
     _controller: int | None = field(default=None, init=False)
     _runtime: Java | None = field(default=None, init=False)
     _class_path: str = field(default="", init=False)
+    _given_up: bool = field(default=False, init=False)
 
     @property
     def address(self) -> str:
@@ -52,11 +53,12 @@ class Kafka:
 
     async def start(self) -> None:
         """Ready to be used when it returns. Raises Misconfigured or Unavailable with what to do."""
-        await asyncio.to_thread(self._prepare)
+        self._given_up = False
+        await children.to_the_end(self._prepare, self._give_up)
         chosen = self.port is not None
         for last in (chosen, chosen, True):
             self._choose_ports(chosen)
-            await asyncio.to_thread(self._write_properties)
+            await children.to_the_end(self._write_properties)
             self.process = await children.start(self._command(), self._log, signal.SIGTERM)
             write_private(self._pid_file, f"{self.process.pid}\n")
             if await self._answers():
@@ -88,7 +90,16 @@ class Kafka:
         self._stop_leftover()
         if self._runtime is None:
             self._runtime = self.java()
-            self._class_path = os.pathsep.join(map(str, jars.class_path(self.cache, self.progress, fetch=self.fetch)))
+            self._class_path = os.pathsep.join(map(str, jars.class_path(self.cache, self._tell, fetch=self.fetch)))
+
+    def _give_up(self) -> None:
+        self._given_up = True
+
+    def _tell(self, line: str) -> None:
+        """Progress of the fetching thread; ends it when nobody waits for it any more."""
+        if self._given_up:
+            raise Unavailable("Stopped while the jars of Apache Kafka were being fetched: start again to fetch the rest.")
+        self.progress(line)
 
     def _stop_leftover(self) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -116,9 +127,8 @@ class Kafka:
 
     def _format(self) -> None:
         """Writes the cluster's id and the hub's own login; the arguments go by a private file, because they hold the password."""
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode("ascii").rstrip("=")
         login = f"SCRAM-SHA-256=[name={KAFKA_USER},password={self.folder.kafka_password}]"
-        words = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._properties), "--add-scram", login]
+        words = ["kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(self._properties), "--add-scram", login]
         arguments = self.folder.kafka / "format.arguments"
         write_private(arguments, "\n".join(f'"{word}"' for word in words) + "\n")
         command = [*self._java_command(), f"@{arguments}"]
@@ -127,6 +137,7 @@ class Kafka:
         finally:
             arguments.unlink()
         if made.returncode != 0:
+            children.add_words(self._log, made.stdout + made.stderr)
             raise _why(made.stdout + made.stderr, self.folder.root)
 
     def _java_command(self, *more: str) -> list[str]:
@@ -190,6 +201,14 @@ class Kafka:
         words = children.tail(self._log)
         if last or "Address already in use" not in words:
             raise _why(words, self.folder.root)
+
+
+def new_cluster_id(fresh: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """22 characters, base64url of a UUID. Never with a hyphen in front: the formatter would take it for an option (one in 64)."""
+    while True:
+        made = base64.urlsafe_b64encode(fresh().bytes).decode("ascii").rstrip("=")
+        if not made.startswith("-"):
+            return made
 
 
 def _escaped(path: Path) -> str:

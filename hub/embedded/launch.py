@@ -3,7 +3,8 @@
 `python -I -S launch.py PARENT SIGNAL UID GID REACH COMMAND…` asks the kernel for SIGNAL when the thread that started it ends
 (Linux only), becomes UID and GID unless they are -1, and turns into COMMAND; the process id stays the same. With REACH 1 the
 new user keeps the right to walk through folders that only root may enter (a home of mode 0700), so that no folder above the
-data has to be opened to others. COMMAND sees none of the hub's own environment, which may hold secrets. Leaves with 111 when the parent is gone already, with 112 when the right cannot be kept.
+data has to be opened to others. Leaves with 111 when the parent is gone already, with 112 when the right cannot be kept.
+COMMAND sees none of the hub's own environment, which may hold secrets.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Postgres:
 
     async def start(self) -> None:
         """Ready to be used when it returns. Raises Misconfigured or Unavailable with what to do."""
-        await asyncio.to_thread(self._prepare)
+        await children.to_the_end(self._prepare)
         chosen = self.port is not None
         for last in (chosen, chosen, True):
             self.port = self.port or children.free_port()
@@ -99,7 +99,7 @@ class Postgres:
             if not children.stop_leftover(pid, self._is_ours, _STOPPING) and children.command_line(pid):
                 pid_file.unlink()  # the number now belongs to a stranger; PostgreSQL would wait for it for ever
         for pid in children.processes_in(self.folder.postgres):
-            children.stop_leftover(pid, lambda line: line.startswith("postgres:"), ((signal.SIGQUIT, 5.0),))
+            children.stop_leftover(pid, lambda line: "postgres" in line, ((signal.SIGQUIT, 5.0),))
 
     def _is_ours(self, command_line: str) -> bool:
         return "postgres" in command_line and str(self.folder.postgres) in command_line
@@ -123,6 +123,7 @@ class Postgres:
         finally:
             password.unlink()
         if made.returncode != 0:
+            children.add_words(self._log, made.stderr)
             raise _why(made.stderr, self.folder.root, made.returncode)
         new.replace(self.folder.postgres)
 

@@ -37,7 +37,7 @@ async def _until(condition: object, seconds: float = 15.0) -> bool:
 
 
 async def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True) as parent:  # noqa: ASYNC220
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         assert await _until(lambda: "sleep" in children.command_line(child))
@@ -45,7 +45,7 @@ async def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     assert await _until(lambda: children.command_line(child) == "")
 
 
-async def test_a_child_whose_parent_died_before_it_began_does_not_run(tmp_path: Path) -> None:
+def test_a_child_whose_parent_died_before_it_began_does_not_run(tmp_path: Path) -> None:
     command = children.launched(["/usr/bin/touch", str(tmp_path / "ran")], signal.SIGTERM)
     command[4] = "1"  # not our process id: as if ours had gone
     assert subprocess.run(command, check=False).returncode == 111

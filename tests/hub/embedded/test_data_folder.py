@@ -34,7 +34,7 @@ def test_a_full_disk_is_found_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(Misconfigured, match="cannot be used .*: give it to this user, or set HUB_DATA"), hold(tmp_path / "file" / "data", 0):
+    with pytest.raises(Misconfigured, match=r"cannot be used .*: give it to this user, or set HUB_DATA"), hold(tmp_path / "file" / "data", 0):
         pass
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,8 +21,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from hub.embedded import children
 from hub.embedded.data_folder import DataFolder
+from hub.embedded.jars import Jar
 from hub.embedded.java import Java
-from hub.embedded.kafka import Kafka
+from hub.embedded.kafka import Kafka, new_cluster_id
 from hub.embedded.postgres import Postgres
 from hub.embedded.stores import EmbeddedStores, Ports, StoreAddresses
 from hub.errors import Misconfigured, Unavailable
@@ -161,9 +165,64 @@ async def test_a_killed_kafka_answers_again_on_the_same_address_with_everything(
     assert any(line.startswith("Kafka ended") for line in lines)
 
 
+async def test_a_store_that_cannot_come_back_is_tried_again_until_it_can(tmp_path: Path) -> None:
+    lines: list[str] = []
+    stores = _stores(tmp_path, lines.append)
+    addresses = await stores.start()
+    assert stores.postgres is not None
+    await stores.postgres.stop()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", stores.postgres.port))
+        other.listen()
+        watching = asyncio.create_task(stores.supervise())
+        while not any("PostgreSQL does not start: Port" in line for line in lines):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert await _until_answers(lambda: _query(addresses.database, "SELECT 1")) == 1
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await stores.stop()
+
+
+async def test_a_kafka_whose_records_were_deleted_starts_empty_on_the_same_address(tmp_path: Path) -> None:
+    kafka = Kafka(DataFolder(tmp_path), of_the_run.cache(), _quiet)
+    await kafka.start()
+    address = kafka.address
+    access = KafkaAccess(address, "hub", kafka.folder.kafka_password)
+    await access.ensure_topics([TopicSpec("lost", 1, {})])
+    await kafka.stop()
+    shutil.rmtree(kafka.folder.kafka / "logs")
+    await kafka.start()
+    try:
+        assert kafka.address == address
+        async with AIOKafkaConsumer(**_login(StoreAddresses("", address, "hub", kafka.folder.kafka_password))) as consumer:
+            assert "lost" not in await consumer.topics()
+    finally:
+        await kafka.stop()
+
+
+async def test_a_first_start_that_is_interrupted_stops_fetching_and_frees_the_folder(tmp_path: Path) -> None:
+    begun, lines = asyncio.Event(), list[str]()
+    loop = asyncio.get_running_loop()
+
+    def slow(_jar: Jar, _folder: Path) -> Path:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.2)
+        raise OSError("no index")
+
+    kafka = Kafka(DataFolder(tmp_path), tmp_path / "cache", lines.append, fetch=slow)
+    starting = asyncio.create_task(kafka.start())
+    await begun.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert kafka.process is None
+    assert not list((tmp_path / "cache").rglob("*.jar"))
+
+
 async def test_what_a_killed_hub_left_is_stopped_and_the_data_is_whole(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", HUB_THAT_IS_KILLED, str(tmp_path / "data"), str(of_the_run.cache())]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as hub:
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as hub:  # noqa: ASYNC220
         assert hub.stdout is not None
         postgres, kafka, dsn = (await asyncio.to_thread(hub.stdout.readline)).split()
         await _query(dsn, "CREATE TABLE kept AS SELECT 7 AS seven")
@@ -247,6 +306,11 @@ async def test_without_java_nothing_starts_and_the_folder_is_free_again(tmp_path
     with pytest.raises(Misconfigured, match="No Java"):
         await kafka.start()
     assert kafka.process is None
+
+
+def test_a_cluster_id_never_begins_like_an_option() -> None:
+    fresh = iter([uuid.UUID(bytes=b"\xf8" + bytes(15)), uuid.UUID(bytes=b"\x00" + bytes(15))])
+    assert new_cluster_id(lambda: next(fresh)) == "A" * 22
 
 
 async def test_a_format_that_was_cut_short_is_done_again(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PASSWORDS = {"surgery": "prawf-1", "caseload": "prawf-2"}
 FORBIDDEN = (TopicAuthorizationFailedError, UnknownTopicOrPartitionError, GroupAuthorizationFailedError)
 
 
-class ReadRefused(Exception):
+class ReadRefusedError(Exception):
     """What the broker said instead of a record."""
 
 
@@ -77,12 +77,13 @@ def _read_one(access: KafkaAccess, user: str | None, password: str | None, topic
     try:
         seen = consumer.list_topics(topic, timeout=10).topics[topic].error
         if seen is not None:
-            raise ReadRefused(seen.name())
+            raise ReadRefusedError(seen.name())
         consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_BEGINNING)])
         found = consumer.poll(15)
-        if found is None or found.error() is not None:
-            raise ReadRefused("nothing came" if found is None else found.error().name())
-        return bytes(found.value())
+        assert found is not None, "neither a record nor a refusal came"
+        if (refused := found.error()) is not None:
+            raise ReadRefusedError(refused.name())
+        return found.value() or b""
     finally:
         consumer.close()
 
@@ -123,7 +124,7 @@ async def test_a_client_cannot_write_elsewhere(access: KafkaAccess, topic: str) 
 @pytest.mark.parametrize("topic", ["referrals", "to.caseload", "from.caseload", "from.surgery", "referral-status"])
 async def test_a_client_cannot_read_elsewhere(access: KafkaAccess, topic: str) -> None:
     await _write(access, access.user, access.password, topic)
-    with pytest.raises(ReadRefused, match="TOPIC_AUTHORIZATION_FAILED"):
+    with pytest.raises(ReadRefusedError, match="TOPIC_AUTHORIZATION_FAILED"):
         await _read(access, "surgery", "prawf-1", topic)
 
 
