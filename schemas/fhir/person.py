@@ -24,6 +24,7 @@ from schemas.fhir.read import (
     is_system,
     objects,
     string,
+    strings,
 )
 from schemas.identifiers import NhsNumber, NhsNumberReading, NhsNumberStatus, Postcode, read_nhs_numbers
 from schemas.rejection import Issue, Reason
@@ -87,7 +88,9 @@ def read_person(message: Message, request: Found, today: date | None) -> tuple[P
 
     `today` (the day of receipt) judges dates in the future; None leaves that rule out.
     """
-    found = message.follow(request.resource.get("subject"), request) or Found({}, "Patient")
+    found = message.follow(request.resource.get("subject"), request)
+    if found is None or found.resource.get("resourceType") != "Patient":
+        found = Found({}, "Patient")
     patient, path = found.resource, found.path
     warnings: list[Issue] = []
     named = [*identifiers(patient, path), *_logical(request)]
@@ -102,7 +105,7 @@ def read_person(message: Message, request: Found, today: date | None) -> tuple[P
         nhs_number=numbers.number.value if numbers.number else None,
         nhs_number_status=numbers.status,
         family=string(name, "family"),
-        given=tuple(part for part in name.get("given") or () if isinstance(part, str) and part.strip()),
+        given=strings(name, "given"),
         birth_date=born,
         postcode=_postcode(patient),
         language_spoken=spoken,
@@ -122,7 +125,9 @@ def read_person(message: Message, request: Found, today: date | None) -> tuple[P
 def _logical(request: Found) -> list[Identified]:
     """The subject named by an identifier alone (FHIR R4 2.3.0.2, logical reference)."""
     subject = request.resource.get("subject")
-    return list(identifiers(subject, f"{request.path}.subject")) if isinstance(subject, dict) else []
+    if not isinstance(subject, dict) or subject.get("type", "Patient") != "Patient":
+        return []
+    return list(identifiers(subject, f"{request.path}.subject"))
 
 
 def _is_nhs(one: Identified) -> bool:
@@ -164,9 +169,7 @@ def _postcode(patient: JsonObject) -> str | None:
 
 
 def _says_where(address: JsonObject) -> bool:
-    lines = address.get("line")
-    has_line = isinstance(lines, list) and any(isinstance(line, str) and line.strip() for line in lines)
-    return has_line or any(string(address, name) for name in ("text", "city", "postalCode"))
+    return bool(strings(address, "line")) or any(string(address, name) for name in ("text", "city", "postalCode"))
 
 
 def _telecoms(patient: JsonObject, *systems: str) -> Iterator[str]:

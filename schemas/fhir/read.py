@@ -67,6 +67,12 @@ def string(parent: Mapping[str, Any], name: str) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
+def strings(parent: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The strings of a repeating string element that are not blank."""
+    values = parent.get(name)
+    return tuple(value for value in (values if isinstance(values, list) else ()) if isinstance(value, str) and value.strip())
+
+
 def boolean(parent: Mapping[str, Any], name: str) -> bool | None:
     """A boolean element; None when it is absent or no boolean."""
     value = parent.get(name)

@@ -23,6 +23,7 @@ from schemas.fhir.read import (
     objects,
     ods_code,
     string,
+    strings,
     texts,
 )
 from schemas.rejection import Issue, Reason
@@ -176,9 +177,22 @@ def read_other_words(message: Message, request: Found) -> tuple[str, ...]:
             for name in (*names, "reasonCode"):
                 found += [said for said, _ in texts(one.resource, name, one.path)]
                 found += [coded.display for coded in codings(one.resource, name, one.path)]
-        if kind == "CarePlan":
+        if kind in ("CarePlan", "DocumentReference"):
             found += [string(one.resource, "title"), string(one.resource, "description")]
+        if kind == "QuestionnaireResponse":
+            found += _answers(one.resource)
     return tuple(dict.fromkeys(said for said in found if said))
+
+
+def _answers(item: JsonObject) -> Iterator[str]:
+    """Words of answers at any depth, in order."""
+    for answer in objects(item.get("answer")):
+        if said := string(answer, "valueString"):
+            yield said
+        yield from (coded.display for coded in codings(answer, "valueCoding", "") if coded.display)
+        yield from _answers(answer)
+    for inner in objects(item.get("item")):
+        yield from _answers(inner)
 
 
 _URGENT = re.compile(r"\b(?:urgent|urgently|brys)\b", re.IGNORECASE)
@@ -247,13 +261,9 @@ def _person_name(person: JsonObject) -> str | None:
     for name in objects(person.get("name")):
         if said := string(name, "text"):
             return said
-        parts = [*_strings(name.get("prefix")), *_strings(name.get("given")), string(name, "family") or ""]
+        parts = [*strings(name, "prefix"), *strings(name, "given"), string(name, "family") or ""]
         return " ".join(part for part in parts if part) or None
     return None
-
-
-def _strings(node: object) -> list[str]:
-    return [item for item in node if isinstance(item, str)] if isinstance(node, list) else []
 
 
 def requested_services(message: Message, request: Found) -> tuple[str, ...]:
