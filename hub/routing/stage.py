@@ -1,0 +1,140 @@
+"""Routing's work on a batch of events: read contents and directory, decide, and give the ledger one amendment for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from hub.crashpoints import crash
+from hub.deciding.clocks import PolicyClocks
+from hub.deciding.decide import decide
+from hub.deciding.decision import Assign, Decision, Hold
+from hub.deciding.policy import Policy
+from hub.deciding.wanted import Moment
+from hub.directory.snapshot import DirectorySnapshot
+from hub.ledger import directory
+from hub.ledger.changes import Amendment, Consumed, Effects, Locked, NoEffect
+from hub.ledger.changes import Decision as Change
+from hub.ledger.commit import Ledger
+from hub.places import Places
+from hub.recording import Recorder
+from hub.routing.assigning import assign, hold, tried
+from hub.routing.reads import Content, DirectoryReader, bundle_and_referral, contents, referral_of
+from hub.security.clients import Clients
+from hub.telemetry import LogEvent, count, log
+from schemas.events import Event, FactType
+from schemas.rejection import Reason
+
+STAGE = "routing"
+STARTS = frozenset({FactType.RECEIVED, FactType.RELEASED, FactType.DECLINED, FactType.NO_RESPONSE, FactType.HANDED_BACK})
+MOST_COUNTED = 40
+
+
+class PlacesGone(Exception):  # noqa: N818
+    """Every counted candidate was full under the lock: decide again with the counts as they are now."""
+
+
+@dataclass(slots=True)
+class Routing:
+    """The stage. `guarded` is False only in the seeded-bug runs."""
+
+    ledger: Ledger
+    policy: Policy
+    places: Places
+    clients: Clients
+    guarded: bool = True
+    clocks: PolicyClocks = field(init=False)
+    reader: DirectoryReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clocks = PolicyClocks(self.policy)
+        self.reader = DirectoryReader(self.ledger.pool)
+
+    async def __call__(self, events: Sequence[Event]) -> list[Amendment | None]:
+        """One amendment for each event that starts routing. Raises Unavailable."""
+        wanted = [UUID(event.key) for event in events if event.type in STARTS]
+        if not wanted:
+            return [None] * len(events)
+        found = await contents(self.ledger.pool, self.ledger.sealing, wanted)
+        batch = _Batch(self, await self.reader.now(), await directory.taken(self.ledger.pool), found, datetime.now(UTC))
+        amendments = [batch.amendment(event) if event.type in STARTS else None for event in events]
+        crash("routing.decided")
+        return amendments
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    stage: Routing
+    directory: DirectorySnapshot
+    taken: dict[str, int]
+    contents: dict[UUID, Content]
+    now: datetime
+
+    def amendment(self, event: Event) -> Amendment:
+        id_ = UUID(event.key)
+        content = self.contents.get(id_)
+        consumed = Consumed(STAGE, event.id)
+        if content is None:
+            return Amendment(lambda _locked: NoEffect(), (id_,), consumed=consumed)
+        decision = self._decide(content, frozenset())
+        counted = _choices(decision)[:MOST_COUNTED] if isinstance(decision, Assign) else ()
+        return Amendment(lambda locked: self._apply(locked, event, content, decision), (id_,), counted=counted, consumed=consumed)
+
+    def _decide(self, content: Content, declined: frozenset[str]) -> Decision:
+        client = self.stage.clients.by_id(content.client)
+        place = self.stage.places.resolve(content.referral.person.postcode or "")
+        agreement = client.profile.sharing_agreement if client else None
+        return decide(
+            content.referral, self.directory, self.stage.policy, Moment(self.now, place, self.taken, declined, agreement=agreement)
+        )
+
+    def _apply(self, locked: Locked, event: Event, content: Content, decision: Decision) -> Change:
+        """Under the lock: the ledger is the truth, the event only told us to look."""
+        if not locked.state.open or locked.state.hand_over is not None or locked.held is not None:
+            log(LogEvent.ROUTING_SKIPPED, referral=str(locked.id), status=locked.state.coordination.status.value)
+            return NoEffect()
+        stale = content.version != locked.content_version
+        if stale or tried(locked):
+            fresh = Content(locked.client, locked.content_version, referral_of(locked.content)) if stale else content
+            decision = self._decide(fresh, tried(locked))
+        recorder = Recorder(locked, f"{event.id}|{STAGE}", f"/{STAGE}", self.stage.clocks, causation=str(event.id))
+        return _logged(locked, self._effects(locked, recorder, decision), decision)
+
+    def _effects(self, locked: Locked, recorder: Recorder, decision: Decision) -> Effects:
+        if not isinstance(decision, Assign):
+            reason = decision.record.reasons[0].reason if isinstance(decision, Hold) else Reason.NO_PRESCRIBER
+            return hold(recorder, decision, reason)
+        free = [one for one in _choices(decision) if self._has_place(locked, one)]
+        if not free:
+            return hold(recorder, decision, Reason.NO_PRESCRIBER)
+        if free[0] not in locked.free and self.stage.guarded:
+            raise PlacesGone
+        client = self.directory.by_id[free[0]].prescriber.client
+        return assign(locked, recorder, decision, free[0], client, _bundle(locked))
+
+    def _has_place(self, locked: Locked, prescriber: str) -> bool:
+        """A prescriber who was not counted may have one; that is looked at again, counted."""
+        free = locked.free.get(prescriber)
+        return not self.stage.guarded or free is None or free > 0
+
+
+def _choices(decision: Assign) -> tuple[str, ...]:
+    return (decision.prescriber, *decision.next_choices)
+
+
+def _bundle(locked: Locked) -> dict[str, Any]:  # Any: FHIR JSON
+    bundle: dict[str, Any] = bundle_and_referral(locked.content)["bundle"]
+    return bundle
+
+
+def _logged(locked: Locked, effects: Effects, decision: Decision) -> Effects:
+    routed = effects.result
+    count("hub_decisions_total", outcome=routed.outcome)
+    log(
+        LogEvent.ROUTING_DECIDED, referral=str(locked.id), ref=locked.ref, outcome=routed.outcome, prescriber=routed.prescriber, reason=routed.reason,
+        policy=decision.record.policy.version, certainty=decision.record.place.certainty.value,
+    )  # fmt: skip
+    return effects
