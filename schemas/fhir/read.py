@@ -131,7 +131,7 @@ def extensions(parent: JsonObject, url_end: str) -> Iterator[JsonObject]:
             yield extension
 
 
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(T.+)?)?)?", re.ASCII)
 
 
 def fhir_date(text: str | None) -> str | None:
