@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.fhir_rest.rules import broken_rules, elsewhere
+from connectors.fhir_rest.rules import broken_rules
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.build import operation_outcome
@@ -67,7 +67,8 @@ def translate(message: InboundMessage) -> Translation:
     body = parse(message.body)
     refuse(_types(body))
     sound, warnings, faults = _checked(body)
-    faults += broken_rules(body)
+    broken, elsewhere = broken_rules(body)
+    faults += broken
     if preferences(message.headers).get("handling") == "strict":
         faults += warnings
     bundle = message_bundle(message.body, NAME, FactType.RECEIVED.value, [(None, sound)], focus="ServiceRequest")
@@ -78,7 +79,7 @@ def translate(message: InboundMessage) -> Translation:
         raise
     refuse(faults)
     fact = Fact(FactType.RECEIVED, bundle, About(_journey(message), _identifiers(sound)), referral)
-    return Translation((fact,), (*warnings, *elsewhere(sound), *of_referral))
+    return Translation((fact,), (*warnings, *elsewhere, *of_referral))
 
 
 def _types(body: JsonObject) -> Iterator[Issue]:

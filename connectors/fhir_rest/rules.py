@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from schemas.fhir.check import fhir_path
 from schemas.fhir.read import objects
-from schemas.fhir.strict_json import JsonObject, shown
+from schemas.fhir.strict_json import JsonObject
+from schemas.fhir.validators import Path
 from schemas.rejection import Issue, Reason
 
 ROOT = "ServiceRequest"
 _OTHER_STATUS = frozenset({"draft", "on-hold", "revoked", "completed", "entered-in-error", "unknown"})
 
 
-def broken_rules(body: JsonObject) -> list[Issue]:
-    """Every rule of this door that the request breaks: release, status, references within the message."""
-    return [*_release_faults(body), *_status_faults(body), *_reference_faults(body)]
+def broken_rules(body: JsonObject) -> tuple[list[Issue], list[Issue]]:
+    """Every rule of this door that the request breaks (release, status, references within the message), and a warning for each reference
+    that leads outside the message: it is never fetched, whatever its address."""
+    found: list[_Reference] = []
+    _collect(body, (), None, found)
+    faults = [*_release_faults(body), *_status_faults(body), *_reference_faults(body, found)]
+    return faults, [Issue(Reason.REFERENCE_ELSEWHERE, one.at) for one in found if one.is_elsewhere and not one.is_also_identified]
 
 
 def _status_faults(body: JsonObject) -> Iterator[Issue]:
@@ -52,49 +58,47 @@ def _release(at: str, element: str) -> Issue:
 class _Reference:
     """One reference of the message: where it stands, what it names, and the id of the contained resource that it stands in."""
 
-    at: str
+    where: Path
     target: str
     within: str | None
     is_also_identified: bool
 
+    @property
+    def at(self) -> str:
+        return fhir_path(ROOT, self.where)
 
-def _reference_faults(body: JsonObject) -> Iterator[Issue]:
+    @property
+    def is_elsewhere(self) -> bool:
+        return not self.target.startswith("#") and not self.target.lower().startswith("urn:")
+
+
+def _reference_faults(body: JsonObject, references: list[_Reference]) -> Iterator[Issue]:
     """References that must lead to something in this message and do not: `#x` without a contained x, `#` from the request itself, an urn
     (a single resource has no fullUrl that it could name), and a resource that names itself."""
     contained = {one.get("id") for one in objects(body.get("contained")) if isinstance(one.get("id"), str)}
-    for found in _references(body, ROOT, None):
-        if found.target.startswith("#"):
-            name = found.target[1:]
-            if name == (found.within or ""):
-                yield Issue(Reason.UNRESOLVED_REFERENCE, found.at, "fhir_rest.reference-self")
-            elif name and name not in contained:
-                yield Issue(Reason.UNRESOLVED_REFERENCE, found.at, "fhir_rest.reference-missing")
-        elif found.target.lower().startswith("urn:"):
-            yield Issue(Reason.UNRESOLVED_REFERENCE, found.at, "fhir_rest.reference-missing")
+    for one in references:
+        if one.is_elsewhere:
+            continue
+        name = one.target[1:] if one.target.startswith("#") else None
+        if name is not None and name == (one.within or ""):
+            yield Issue(Reason.UNRESOLVED_REFERENCE, one.at, "fhir_rest.reference-self")
+        elif name is None or (name and name not in contained):
+            yield Issue(Reason.UNRESOLVED_REFERENCE, one.at, "fhir_rest.reference-missing")
 
 
-def elsewhere(body: JsonObject) -> list[Issue]:
-    """A warning for each reference that leads outside the message and says nothing more: it is never fetched, whatever its address."""
-    return [
-        Issue(Reason.REFERENCE_ELSEWHERE, found.at)
-        for found in _references(body, ROOT, None)
-        if not found.is_also_identified and not found.target.startswith("#") and not found.target.lower().startswith("urn:")
-    ]
+def _collect(node: JsonObject, where: Path, within: str | None, found: list[_Reference]) -> None:
+    """Puts every reference below `node` into `found`, in message order. Depth is bounded by the parser's cap."""
+    target = node.get("reference")
+    if isinstance(target, str):
+        found.append(_Reference((*where, "reference"), target, within, bool(node.get("identifier") or node.get("display"))))
+    for name, value in node.items():
+        if isinstance(value, dict):
+            _collect(value, (*where, name), within, found)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    _collect(item, (*where, name, index), _contained_id(item) if name == "contained" and not where else within, found)
 
 
-def _references(node: object, path: str, within: str | None) -> Iterator[_Reference]:
-    """Every reference with its path. Depth is bounded by the parser's cap."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            yield from _references(item, f"{path}[{index}]", _contained_id(item) if path == f"{ROOT}.contained" else within)
-    elif isinstance(node, dict):
-        target = node.get("reference")
-        if isinstance(target, str):
-            yield _Reference(f"{path}.reference", target, within, bool(node.get("identifier") or node.get("display")))
-        for name, value in node.items():
-            if isinstance(value, dict | list):
-                yield from _references(value, f"{path}.{shown(name)}", within)
-
-
-def _contained_id(item: object) -> str | None:
-    return item["id"] if isinstance(item, dict) and isinstance(item.get("id"), str) else None
+def _contained_id(item: JsonObject) -> str:
+    return item["id"] if isinstance(item.get("id"), str) else "?"
