@@ -34,7 +34,7 @@ def decide(referral: Referral, directory: DirectorySnapshot, policy: Policy, mom
         return Hold(Record(moment.now, policy, moment.place, wanted.needs, grounds, explain_hold(wanted, held)))
     prescribers, out = _sorted_out(_prescribers_near(directory, wanted), wanted, moment, policy)
     assets, assets_out = _sorted_out(_assets_near(directory, wanted), wanted, moment, policy)
-    unmet = _unmet(wanted, assets)
+    unmet = _unmet(wanted, assets, policy)
     chosen = proposals(wanted, assets, policy) if prescribers else ()
     if prescribers:
         words = explain_assign(wanted, moment, policy, prescribers, chosen, unmet)
@@ -42,7 +42,7 @@ def decide(referral: Referral, directory: DirectorySnapshot, policy: Policy, mom
         words = explain_no_prescriber(wanted, (tuple(one.reason for one in each.exclusions) for each in out), unmet)
     record = Record(
         now=moment.now, policy=policy, place=moment.place, needs=wanted.needs, explanation=words, prescribers=prescribers, assets=assets,
-        reasons=tuple(_grounds(referral, moment, wanted, prescribers, unmet)),
+        reasons=tuple(_grounds(referral, moment, wanted, policy, prescribers, unmet)),
         excluded=tuple(_excluded(directory, wanted, moment, policy) if moment.all_exclusions else _near_misses((*out, *assets_out), wanted, policy)),
         excluded_total=directory.size - len(prescribers) - len(assets), unmet=unmet,
     )  # fmt: skip
@@ -104,8 +104,9 @@ def _excluded(directory: DirectorySnapshot, wanted: Wanted, moment: Moment, poli
 
 
 def _near_misses(out: Iterable[LeftOut], wanted: Wanted, policy: Policy) -> list[LeftOut]:
-    """Who fails exactly one rule and is of the person's health boards; who is too far, only a little. Of an unknown place nobody is near."""
-    near = [] if wanted.anywhere else [each for each in out if len(each.exclusions) == 1 and _is_near(each, policy)]
+    """Who fails exactly one rule and is of the person's health boards; who is too far, only a little. Of a place that is not known,
+    or hardly in Wales, nobody is near."""
+    near = [] if wanted.in_wales < policy.rules.limits.area_share else [each for each in out if len(each.exclusions) == 1 and _is_near(each, policy)]
     return sorted(near, key=lambda each: (each.entry.kind != "prescriber", each.entry.id.encode()))
 
 
@@ -116,18 +117,20 @@ def _is_near(out: LeftOut, policy: Policy) -> bool:
     return only.actual <= only.limit + policy.rules.limits.near_km
 
 
-def _unmet(wanted: Wanted, assets: tuple[Candidate, ...]) -> tuple[str, ...]:
-    """In the referral's order. Of a place that is not known, or not in Wales, nothing is learnt."""
-    if not wanted.shares:
+def _unmet(wanted: Wanted, assets: tuple[Candidate, ...], policy: Policy) -> tuple[str, ...]:
+    """In the referral's order. Of a place that is not known, or hardly in Wales, nothing is learnt."""
+    if wanted.in_wales < policy.rules.limits.area_share:
         return ()
     met = {code for each in assets for code in each.entry.needs}
     return tuple(need.code for need in wanted.needs if need.code != CONVERSATION and need.code not in met)
 
 
-def _grounds(referral: Referral, moment: Moment, wanted: Wanted, prescribers: tuple[Candidate, ...], unmet: tuple[str, ...]) -> Iterator[Grounds]:
+def _grounds(
+    referral: Referral, moment: Moment, wanted: Wanted, policy: Policy, prescribers: tuple[Candidate, ...], unmet: tuple[str, ...]
+) -> Iterator[Grounds]:
     if not prescribers:
         yield Grounds(Reason.NO_PRESCRIBER)
-        if not wanted.shares:
+        if wanted.in_wales < policy.rules.limits.area_share:
             yield Grounds(Reason.AREA, "person.postcode")
     if wanted.anywhere or 0 < max(wanted.shares.values(), default=0.0) < 1:
         yield Grounds(Reason.AREA_UNCERTAIN, "person.postcode")

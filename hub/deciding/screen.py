@@ -12,6 +12,8 @@ from hub.deciding.policy import Policy, Words
 from schemas.rejection import Reason
 
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_|\n")
+_ELIDED = re.compile(r"(?<=\w)['\u2019\u2018`\u00b4]([iunr])\b", re.IGNORECASE)
+_IN_FULL = {"i": " ei", "u": " eu", "n": " yn", "r": " y"}
 _SILENT = re.compile("['\u2019\u2018`\u00b4]")
 _HARD, _LINE, _SOFT, _NONE = 3, 2, 1, 0
 _BREAKS = {**dict.fromkeys(".;!?", _HARD), "\n": _LINE, **dict.fromkeys(",:()[]–—", _SOFT)}
@@ -39,12 +41,14 @@ class Read:
 
 
 def read(text: str) -> Read:
-    """Small letters, no accents, no apostrophes; hyphens and slashes part words and nothing more."""
+    """Small letters, no accents, no apostrophes; hyphens and slashes part words and nothing more. Welsh words that were shortened after a
+    vowel stand in full: `niweidio'i hun` is `niweidio ei hun`."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text.replace("\r\n", "\n").replace("\r", "\n")) if not unicodedata.combining(c))
     words: list[str] = []
     breaks: list[int] = []
     pending = _NONE
-    for token in _TOKEN.findall(_SILENT.sub("", plain).casefold()):
+    full = _ELIDED.sub(lambda found: _IN_FULL[found[1].casefold()], plain)
+    for token in _TOKEN.findall(_SILENT.sub("", full).casefold()):
         if token[0].isalnum():
             words.append(token)
             breaks.append(pending)
@@ -140,7 +144,7 @@ class Denial:
             word = text.words[index]
             listed = listed or text.breaks[index + 1] == _SOFT or word in ("and", "ac")
             if word in self._nots or word in self._denials:
-                return self._stands(text, index, by_others) and (not listed or self._bare(text, end))
+                return self._stands(text, index, by_others) and (not listed or self._bare(heard, end))
             if word not in self._between and index not in heard.risky:
                 return False
         return False
@@ -154,9 +158,10 @@ class Denial:
             return not any(word in self._nots for word in earlier) and (by_others or not any(word in self._others for word in earlier))
         return True
 
-    def _bare(self, text: Read, end: int) -> bool:
+    def _bare(self, heard: Heard, end: int) -> bool:
         """Whether an item of a list is only named: "self-harm, overdose", not "overdose last night"."""
-        while end < len(text.words) and text.breaks[end] == _NONE and text.words[end] in self._between:
+        text = heard.text
+        while end < len(text.words) and text.breaks[end] == _NONE and (text.words[end] in self._between or end in heard.risky):
             end += 1
         return text.break_before(end) > _NONE
 

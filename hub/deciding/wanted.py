@@ -51,7 +51,8 @@ class StatedNeed:
 class Wanted:
     """`codes` are the needs that somebody can be found for (not `conversation`). `ages` are the youngest and oldest that the birth date allows.
 
-    `shares` are the authorities' shares of the place, `boards` their health boards; `anywhere` is that nothing at all is known of the place.
+    `shares` are the authorities' shares of the place (addresses across the border count against them), `boards` their health boards;
+    `anywhere` is that nothing at all is known of the place.
     """
 
     needs: tuple[StatedNeed, ...]
@@ -68,6 +69,11 @@ class Wanted:
     adjustments: bool
     shares_with_community: bool | None
 
+    @property
+    def in_wales(self) -> float:
+        """How likely it is, from 0 to 1, that the place lies in Wales."""
+        return sum(self.shares.values())
+
 
 def wanted_of(referral: Referral, moment: Moment) -> Wanted:
     """What this referral asks for at this moment."""
@@ -80,7 +86,7 @@ def wanted_of(referral: Referral, moment: Moment) -> Wanted:
         ages=ages_on(referral.person.birth_date, today),
         source=referral.source.value,
         priority=referral.priority,
-        shares={share.code: share.weight for share in place.authorities},
+        shares={share.code: share.weight * place.share_in_wales for share in place.authorities if place.share_in_wales > 0},
         boards=frozenset(authorities()[share.code].board for share in place.authorities),
         point=Point.of(place.latitude or 0.0, place.longitude or 0.0) if known else None,
         anywhere=not place.authorities and place.country is None,
