@@ -1,0 +1,181 @@
+"""Beside the flow: how a client comes to be, gets a new key, and ceases to be. Its secrets are said once, here, and never again."""
+
+from __future__ import annotations
+
+import getpass
+import ipaddress
+import re
+import secrets
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any, get_args
+
+from hub.errors import Misconfigured
+from hub.ledger.clients import ClientExists, ClientRow, insert_client, read_clients, replace_key, revoke_client
+from hub.ledger.database import Pool
+from hub.ledger.sealing import Sealing
+from hub.security.client import MllpBinding, Outbound
+from hub.security.kafka_access import KafkaAccess, TopicSpec
+from hub.security.keys import key_hash, new_key, new_webhook_secret
+from hub.security.scopes import Scope
+from hub.transports.webhook_guard import Allowed, ForbiddenAddress, check_url
+from schemas.profile import Profile, SourceCode
+from schemas.topics import FROM_CLIENT, TO_CLIENT
+
+CASE_MANAGEMENT = "case-management"
+ORGANISATION_TYPES: tuple[str, ...] = (*get_args(SourceCode), CASE_MANAGEMENT)
+"""What a client may be: a source of referrals, or the system of those to whom people are handed over."""
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+_RESERVED = frozenset({"hub", "operations", "nobody", "admin"})
+_FIELD = re.compile(r"[\x21-\x7e]{1,199}")
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """What is asked for. `topics` are further topics that it may read with its Kafka login (`referral-status`, `directory`)."""
+
+    id: str
+    organisation_type: str
+    scopes: frozenset[Scope]
+    name: str = ""
+    profile: Profile = field(default_factory=Profile)
+    outbound: Outbound | None = None
+    mllp: MllpBinding | None = None
+    kafka: bool = False
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What the client must be given, once. Nothing of it can be read from the hub again."""
+
+    client: str
+    key: str = field(repr=False)
+    key_expires_at: datetime
+    webhook_secret: str | None = field(default=None, repr=False)
+    kafka_password: str | None = field(default=None, repr=False)
+
+
+async def add_client(pool: Pool, sealing: Sealing, new: NewClient, *, allowed: Allowed = frozenset(), kafka: KafkaAccess | None = None) -> Issued:
+    """Register a client and issue its secrets; running hubs know it within two seconds. `allowed`: internal webhook receivers, for a
+    demonstration. Raises Misconfigured with a plain sentence when what is asked makes no sense or the id is taken, and Unavailable."""
+    check(new, allowed)
+    await _check_not_shared(pool, sealing, new)
+    password = await _open_kafka(new, kafka) if new.kafka else None
+    key, secret = new_key(new.id), new_webhook_secret() if _by_webhook(new) else None
+    row = replace(_row(new), key_hash=key_hash(sealing, key), secrets=(secret,) if secret else ())
+    try:
+        ends = await insert_client(pool, sealing, row, _actor())
+    except ClientExists:
+        raise Misconfigured(f"There is or was a client {new.id}: choose another id, or give it a new key with hub clients renew.") from None
+    return Issued(new.id, key, ends, secret, password)
+
+
+async def renew_client(pool: Pool, sealing: Sealing, client: str) -> Issued:
+    """A new key at once; a new webhook secret beside the last one, both signing until the next renewal. Raises Misconfigured, Unavailable."""
+    row = next((row for row in await read_clients(pool, sealing) if row.id == client), None)
+    if row is None:
+        raise Misconfigured(f"There is no client {client}.")
+    key, secret = new_key(client), new_webhook_secret() if (row.outbound or {}).get("transport") == "webhook" else None
+    renewed = replace(row, key_hash=key_hash(sealing, key), secrets=(secret, *row.secrets[:1]) if secret else ())
+    ends = await replace_key(pool, sealing, renewed, _actor())
+    if ends is None:
+        raise Misconfigured(f"There is no client {client}.")
+    return Issued(client, key, ends, secret)
+
+
+async def remove_client(pool: Pool, client: str, kafka: KafkaAccess | None = None) -> bool:
+    """Revoke: no door knows it after five seconds, and Kafka not at once. Whether there was such a client. Raises Unavailable."""
+    done = await revoke_client(pool, client, _actor())
+    if done and kafka is not None:
+        await kafka.revoke_client(client)
+    return done
+
+
+def check(new: NewClient, allowed: Allowed = frozenset()) -> None:
+    """Raises Misconfigured, with a plain sentence, for the first thing that makes no sense."""
+    if not _ID.fullmatch(new.id) or new.id in _RESERVED:
+        raise Misconfigured("A client's id is 2 to 63 small letters, digits and hyphens, and not a name that the hub uses itself.")
+    if new.organisation_type not in ORGANISATION_TYPES:
+        raise Misconfigured(f"A client's type is one of: {', '.join(ORGANISATION_TYPES)}.")
+    if len(new.name) > 200:
+        raise Misconfigured("A client's name has at most 200 characters.")
+    if new.outbound is not None:
+        _check_outbound(new.outbound, allowed)
+    if new.mllp is not None:
+        _check_binding(new.mllp)
+
+
+def _check_outbound(outbound: Outbound, allowed: Allowed) -> None:
+    if outbound.transport == "webhook":
+        try:
+            check_url(outbound.url or "", allowed)
+        except ForbiddenAddress as wrong:
+            raise Misconfigured(f"{wrong} For a demonstration, name host:port in HUB_WEBHOOK_ALLOW.") from None
+    elif not outbound.host or not 0 < (outbound.port or 0) < 65536:
+        raise Misconfigured("An MLLP receiver is host:port.")
+
+
+def _check_binding(bound: MllpBinding) -> None:
+    try:
+        networks = [ipaddress.ip_network(one, strict=False) for one in bound.addresses]
+    except ValueError:
+        raise Misconfigured("An MLLP sender's address is an IP address or a network such as 10.1.2.0/24.") from None
+    if not networks or any(network.prefixlen == 0 for network in networks):
+        raise Misconfigured("An MLLP sender must be bound to at least one address, and not to all of them.")
+    if not _FIELD.fullmatch(bound.sending_application) or not _FIELD.fullmatch(bound.sending_facility):
+        raise Misconfigured("An MLLP sender needs its sending application and facility (MSH-3 and MSH-4), without spaces.")
+
+
+async def _check_not_shared(pool: Pool, sealing: Sealing, new: NewClient) -> None:
+    """Two clients that MLLP could not tell apart would be one."""
+    if new.mllp is None:
+        return
+    wanted = (new.mllp.sending_application, new.mllp.sending_facility)
+    for row in await read_clients(pool, sealing):
+        if row.mllp and (row.mllp["sending_application"], row.mllp["sending_facility"]) == wanted:
+            raise Misconfigured(f"The client {row.id} is bound to that sending application and facility already.")
+
+
+async def _open_kafka(new: NewClient, kafka: KafkaAccess | None) -> str:
+    if kafka is None:
+        raise Misconfigured("There is no Kafka to give this client a login on: start the hub first, or set HUB_KAFKA.")
+    own = [TopicSpec(topic.for_client(new.id), topic.partitions, topic.settings()) for topic in (TO_CLIENT, FROM_CLIENT)]
+    password = secrets.token_urlsafe(32)
+    await kafka.ensure_topics(own)
+    await kafka.ensure_user(new.id, password)
+    await kafka.grant_client(new.id, new.topics)
+    return password
+
+
+def _row(new: NewClient) -> ClientRow:
+    profile = new.profile
+    if profile.organisation_type is None and new.organisation_type in get_args(SourceCode):
+        profile = Profile.model_validate({**profile.model_dump(), "organisation_type": new.organisation_type})
+    return ClientRow(
+        id=new.id,
+        name=new.name or new.id,
+        organisation_type=new.organisation_type,
+        scopes=tuple(sorted(new.scopes)),
+        profile=profile.model_dump(mode="json", exclude_none=True),
+        outbound=_object(new.outbound),
+        mllp=_object(new.mllp),
+        kafka=new.kafka,
+        key_hash=None,
+    )
+
+
+def _object(part: Outbound | MllpBinding | None) -> dict[str, Any] | None:  # Any: JSON
+    return None if part is None else {name: value for name, value in asdict(part).items() if value is not None}
+
+
+def _by_webhook(new: NewClient) -> bool:
+    return new.outbound is not None and new.outbound.transport == "webhook"
+
+
+def _actor() -> str:
+    """Who did it, for the audit: the user of this machine."""
+    try:
+        return f"user:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return "user:unknown"
