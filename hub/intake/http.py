@@ -23,13 +23,9 @@ def routes(intake: Intake, registry: Registry) -> Iterator[Route]:
 def _respond(intake: Intake, registered: Registered, listener: Listener) -> Respond:
     async def respond(request: HttpRequest) -> HttpReply:
         crash("http.read")
-        if request.client is None:
-            raise PermissionError("a connector's route without a client")
-        message = InboundMessage(
-            body=request.body, target=listener.target, headers=request.joined, path=request.path_params, received_at=datetime.now(UTC),
-            client=request.client.id, profile=request.client.profile,
-        )  # fmt: skip
-        reply = await intake.receive(registered, message, request.client, "http")
+        client, head = request.sender, request.head
+        message = InboundMessage(request.body, listener.target, head.joined, head.params, datetime.now(UTC), client.id, client.profile)
+        reply = await intake.receive(registered, message, client, "http")
         crash("http.answer")
         return HttpReply(reply.status, b"".join(reply.parts), reply.content_type, reply.headers)
 

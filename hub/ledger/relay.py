@@ -28,7 +28,7 @@ from schemas.topics import REFERRALS, STATUS
 
 SHARDS = 64
 CHANNEL = "outbox"
-_SHARD_LOCK, _LIVE_LOCK, _REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
+_SHARD_LOCK, _LIVE_LOCK, REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
 _PENDING = """
 SELECT o.seq, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
 JOIN event e ON e.id = o.event_id JOIN referral r ON r.id = o.referral_id LEFT JOIN delivery d ON d.id = o.delivery_id
@@ -203,13 +203,13 @@ async def _acknowledged(rows: Sequence[asyncpg.Record], futures: Sequence[Sequen
 @contextlib.asynccontextmanager
 async def _may_send(connection: asyncpg.Connection) -> Any:  # Any: an async generator turned into a context manager
     """False while a republish empties and refills the topics."""
-    may = await connection.fetchval("SELECT pg_try_advisory_lock_shared($1::int, 0)", _REPUBLISH_LOCK)
+    may = await connection.fetchval("SELECT pg_try_advisory_lock_shared($1::int, 0)", REPUBLISH_LOCK)
     try:
         yield may
     finally:
         if may and not connection.is_closed():
             with contextlib.suppress(*LOST):
-                await connection.fetchval("SELECT pg_advisory_unlock_shared($1::int, 0)", _REPUBLISH_LOCK)
+                await connection.fetchval("SELECT pg_advisory_unlock_shared($1::int, 0)", REPUBLISH_LOCK)
 
 
 async def waiting(connection: asyncpg.Connection) -> tuple[int, float]:
