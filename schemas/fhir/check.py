@@ -6,6 +6,7 @@ judged by their own type.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from schemas.fhir.invariants import Broken, broken, contained_ids
+from schemas.fhir.read import fhir_date
 from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, shown
 from schemas.fhir.validators import Path, choice_names, errors, required_in
@@ -161,7 +163,14 @@ def _items(node: object) -> list[Any]:  # Any: JSON
 
 _NEEDED = frozenset({"MessageHeader", "ServiceRequest", "Task", "Patient"})  # a bundle's entry of another type may go as a whole
 _WHAT = {"additionalProperties": FaultKind.UNKNOWN_ELEMENT, "minItems": FaultKind.EMPTY, "minProperties": FaultKind.EMPTY}
+_KIND_OF_RULE = {
+    "null": FaultKind.NULL,
+    "integer": FaultKind.TYPE,
+    "modifier": FaultKind.UNKNOWN_MODIFIER,
+    "ref-1": FaultKind.UNRESOLVED,
+}
 _DATES = frozenset({"date", "dateTime", "instant"})
+_LOOKS_LIKE_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?(?:T|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +214,7 @@ class _Judge:
                 yield self.fault((*where, name), FaultKind.CHOICE, title, (*where, name))
 
     def invariant(self, found: Broken) -> Fault:
-        kind = {"null": FaultKind.NULL, "modifier": FaultKind.UNKNOWN_MODIFIER, "ref-1": FaultKind.UNRESOLVED}.get(found.rule)
+        kind = _KIND_OF_RULE.get(found.rule)
         target = None if kind is FaultKind.UNKNOWN_MODIFIER else found.target
         rule = None if kind else found.rule
         return self.fault(found.where, kind or FaultKind.INVARIANT, _name(found.where), target, rule)
@@ -240,7 +249,8 @@ def _value_kind(error: jsonschema_rs.ValidationError) -> FaultKind:
     if value == "":
         return FaultKind.EMPTY
     if error.kind.name == "pattern":
-        return FaultKind.DATE if str(error.schema_path[-2]).removesuffix("-or-null") in _DATES else FaultKind.FORMAT
+        is_date = str(error.schema_path[-2]).removesuffix("-or-null") in _DATES and _LOOKS_LIKE_DATE.match(str(value))
+        return FaultKind.DATE if is_date and fhir_date(str(value)) is None else FaultKind.FORMAT
     if error.kind.name in ("enum", "const"):
         return FaultKind.CODE if isinstance(value, str) else FaultKind.TYPE
     return FaultKind.FORMAT if error.kind.name in ("minimum", "maximum") else FaultKind.TYPE

@@ -205,13 +205,13 @@ def text_of(schema: Schema) -> str:
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def main() -> None:
+def main(folder: Path = GENERATED) -> None:
     """Writes every file and removes those whose type is no longer used."""
-    GENERATED.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     made = schemas()
     for name, schema in made.items():
-        (GENERATED / f"{name}.json").write_text(text_of(schema), "utf-8")
-    for path in GENERATED.glob("*.json"):
+        (folder / f"{name}.json").write_text(text_of(schema), "utf-8")
+    for path in folder.glob("*.json"):
         if path.stem not in made:
             path.unlink()
 

@@ -13,7 +13,7 @@ from schemas.fhir.validators import Path
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule by its key in R4 (and `null`, `modifier`), where it is broken, and what would have to go (None: nothing but the resource)."""
+    """A rule by its key in R4 (and `null`, `integer`, `modifier`), where it is broken, and what would have to go (None: nothing but the resource)."""
 
     rule: str
     where: Path
@@ -44,6 +44,13 @@ def _objects(node: object) -> list[JsonObject]:
     return [item for item in node if isinstance(item, dict)] if isinstance(node, list) else []
 
 
+# Elements that are integers wherever they stand: JSON Schema takes 4.0 for one, R4 does not (2.24.0.1).
+_INTEGERS = frozenset(
+    {"rank", "count", "countMax", "frequency", "frequencyMax", "minutesDuration", "valueInteger", "valuePositiveInt", "valueUnsignedInt",
+     "multipleBirthInteger", "size", "total"}
+)  # fmt: skip
+
+
 class _Walk:
     """One pass over every object of a resource, but not into resources within it."""
 
@@ -71,6 +78,8 @@ class _Walk:
                 self.list_of(node, value, where, name)
             elif name == "reference" and kind is str and value.startswith("#"):
                 self.reference(value, where)
+            elif name in _INTEGERS and not isinstance(value, int | str):
+                self.found.append(Broken("integer", (*where, name), (*where, name)))
 
     def list_of(self, node: JsonObject, values: list[Any], where: Path, name: str) -> None:  # Any: JSON
         if name == "contained" and not where:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
@@ -37,12 +36,11 @@ def _generated(name: str) -> dict[str, Any]:  # Any: JSON Schema
 def errors(resource_type: str, resource: Mapping[str, Any]) -> Iterator[jsonschema_rs.ValidationError]:
     """Every violation of the type's schema; nothing is computed for a resource that is sound."""
     validator = validator_of(resource_type)
-    if validator.is_valid(resource):
-        return
     try:
-        yield from validator.iter_errors(resource)
+        found = () if validator.is_valid(resource) else tuple(validator.iter_errors(resource))
     except ValueError:  # a number that keeps its own text is none for the validator: show it a plain one
-        yield from validator.iter_errors(_plain(copy.deepcopy(resource)))
+        found = tuple(validator.iter_errors(_plain(resource)))
+    yield from found
 
 
 def _plain(node: Any) -> Any:  # Any: JSON
