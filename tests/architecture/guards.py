@@ -14,7 +14,7 @@ _WRITING = re.compile(
     r"\b(INSERT\s+INTO|UPDATE\s+[\w.\"]+(\s+AS)?(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|(CREATE|ALTER|DROP)\s+(TABLE|INDEX|TYPE)|MERGE\s+INTO)\b", re.IGNORECASE
 )
 _CLOCK = re.compile(r"(^|\.)(now|utcnow|today|uuid1|uuid4|urandom|time|time_ns|monotonic|perf_counter|token_hex|token_bytes|getrandbits)$")
-_FILES = re.compile(r"(^|\.)(write_text|write_bytes|unlink|mkdir|rmdir|touch|urlopen|Popen|system)$")
+_FILES = re.compile(r"(^|\.)(write_text|write_bytes|unlink|mkdir|rmdir|touch|urlopen|Popen)$|^os\.system$")
 _OUR_NAMES = re.compile(r"(hub|connectors|schemas)(\.|$)")
 _STAND_INS = re.compile(r"hub\.demo\.stand_ins?(\.|_|$)")
 _PURE = ("connectors", "schemas", "hub/deciding")
@@ -115,11 +115,7 @@ def _logs(name: str) -> bool:
 
 
 def _of_telemetry(module: Module, call: ast.Call) -> bool:
-    name = called(call)
-    if name.startswith("telemetry."):
-        return True
-    ours = (node for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom) and node.module == "hub.telemetry")
-    return name in {alias.asname or alias.name for node in ours for alias in node.names}
+    return called(call).startswith("telemetry.") or called(call) in module.from_telemetry
 
 
 def _imports(module: Module) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +13,7 @@ OURS = ("hub", "connectors", "schemas")
 _SKIPPED = {"__pycache__", ".venv", "node_modules"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Module:
     """One Python file: its path as seen from the root, and its syntax tree."""
 
@@ -24,7 +25,7 @@ class Module:
         """Its dotted name."""
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
-    @property
+    @cached_property
     def docstrings(self) -> frozenset[int]:
         """The ids of the nodes that are docstrings."""
         found = set()
@@ -34,6 +35,12 @@ class Module:
                 if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
                     found.add(id(first.value))
         return frozenset(found)
+
+    @cached_property
+    def from_telemetry(self) -> frozenset[str]:
+        """The names that it has from hub.telemetry."""
+        ours = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom) and node.module == "hub.telemetry")
+        return frozenset(alias.asname or alias.name for node in ours for alias in node.names)
 
     def under(self, *folders: str) -> bool:
         """Whether it lies in one of the folders, or is one of the files."""
