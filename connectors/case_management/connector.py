@@ -46,7 +46,7 @@ def identify(message: InboundMessage) -> RequestKey:
     headers = message.headers or {}
     if message.target.startswith("from."):
         refuse(_record_faults(message))
-        return RequestKey(headers["ce_id"].strip(), headers.get("ce_correlationid"))
+        return RequestKey(headers["ce_id"].strip(), _journey(message))
     found: dict[str, str | None] = {}
     faults = [*content_faults(headers), *accept_faults(headers)]
     for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
@@ -141,7 +141,7 @@ def _version_seen(message: InboundMessage) -> int | None:
 
 def _journey(message: InboundMessage) -> str | None:
     try:
-        return guid(message.headers or {}, "X-Correlation-Id")
+        return guid(message.headers or {}, "ce_correlationid" if message.target.startswith("from.") else "X-Correlation-Id")
     except Rejected:
         return None
 

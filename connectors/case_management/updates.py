@@ -39,6 +39,9 @@ BY_BOTH: Mapping[tuple[str, str], FactType] = {
 }
 """What a status and a business status say together; `in-progress` from a Task that still says on-hold takes it up again."""
 
+PERSON_DIED = frozenset({Reason.DIED.value, Reason.DECEASED.value})
+NEEDS_A_HUMAN = frozenset(one.value for one in (Reason.CRISIS, Reason.SAFEGUARDING, Reason.DOMESTIC_ABUSE, Reason.CLINICAL))
+_GIVING_UP = frozenset({FactType.DECLINED, FactType.HANDED_BACK, FactType.FAILED})
 REASON_EXPECTED = frozenset({"rejected", "on-hold", "failed"})
 _KNOWN_BUSINESS = frozenset(move.business for move in MOVES.values() if move.business) | {business for _, business in BY_BOTH}
 _NOT_THE_OWNERS = frozenset({"draft", "requested", "ready"})
@@ -66,7 +69,19 @@ def read_update(task: JsonObject) -> Update:
         fact = FactType.CANCELLED
     if fact is None and (refused := _refused(status)):
         raise Rejected(refused.reason, (refused,))
-    return Update(fact, reason, (*warnings, *of_reason))
+    fact, of_risk = _safely(fact, reason)
+    return Update(fact, reason, (*warnings, *of_reason, *of_risk))
+
+
+def _safely(fact: FactType | None, reason: str | None) -> tuple[FactType | None, tuple[Issue, ...]]:
+    """Giving a referral up sends it to the next prescriber; not when the person has died, nor when the reason is a risk."""
+    if fact not in _GIVING_UP or reason is None:
+        return fact, ()
+    if reason in PERSON_DIED:
+        return FactType.FAILED, ()
+    if reason in NEEDS_A_HUMAN:
+        return FactType.STEPPED_UP, (Issue(Reason(reason), "Task.statusReason", "case.stepped-up"),)
+    return fact, ()
 
 
 def _refused(status: str) -> Issue | None:
