@@ -11,7 +11,6 @@ from hub.deciding.scoring import Candidate, speaks
 from hub.deciding.wanted import Moment, Wanted
 from hub.deciding.wording import ages_words, area_words, capacity_words, day_words, language_words, listed, need_words, served_words
 from hub.directory.entry import Entry
-from schemas.codes.needs import CONVERSATION
 from schemas.codes.sources import Source
 from schemas.rejection import Reason
 from schemas.words import Text, text
@@ -48,8 +47,8 @@ def _said(sentences: Iterable[Text]) -> Text:
 
 
 def _request(wanted: Wanted) -> Iterator[Text]:
-    stated = tuple(need.code for need in wanted.needs)
-    yield text("explain.conversation") if stated == (CONVERSATION,) else text("explain.needs", needs=need_words(stated))
+    stated = tuple(need.code for need in wanted.needs if need.because)
+    yield text("explain.needs", needs=need_words(stated)) if stated else text("explain.conversation")
     yield text("explain.language", language=language_words((wanted.language,))) if wanted.language else text("explain.language.unknown")
     yield text("explain.area", area=area_words(wanted))
     yield text("explain.source", source=Source(wanted.source).label, priority=text(f"priority.{wanted.priority}"))
