@@ -167,9 +167,11 @@ def echoed(message: InboundMessage) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in sent if _ECHO.fullmatch(value))
 
 
-def etag(version: int) -> tuple[str, str]:
-    """The version as a header: `W/"3"`."""
-    return "ETag", f'W/"{version}"'
+def etag(resource: JsonObject, otherwise: int) -> tuple[str, str]:
+    """The resource's version as a header, `W/"3"`; `otherwise` when its meta says none."""
+    meta = resource.get("meta")
+    written = str(meta.get("versionId", "")) if isinstance(meta, dict) else ""
+    return "ETag", f'W/"{written if written.isascii() and written.isdigit() else otherwise}"'
 
 
 def resource_reply(message: InboundMessage, status: int, resource: JsonObject | None, *headers: tuple[str, str]) -> Reply:

@@ -160,7 +160,7 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:
         issues = operation_outcome(outcome.warnings, "warning")["issue"]
         first = operation_outcome([], "information", lead=lead)["issue"]
         return resource_reply(message, 200, {"resourceType": "OperationOutcome", "issue": [*first, *issues]})
-    headers = (etag(_version_of(task, accepted)), ("Content-Location", f"/fhir/Task/{task['id']}"))
+    headers = (etag(task, accepted.version), ("Content-Location", f"/fhir/Task/{task['id']}"))
     return _task_reply(message, outcome, task, headers)
 
 
@@ -180,11 +180,6 @@ def _task(message: InboundMessage, accepted: Accepted) -> JsonObject | None:
     tasks = [one for one in accepted.resources if one.get("resourceType") == "Task"]
     named = [one for one in tasks if one.get("id") == message.path.get("id")]
     return next(iter([*named, *tasks]), None)
-
-
-def _version_of(task: JsonObject, accepted: Accepted) -> int:
-    written = str(task.get("meta", {}).get("versionId", ""))
-    return int(written) if written.isascii() and written.isdigit() else accepted.version
 
 
 # --- out --------------------------------------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:
     accepted = outcome.accepted[0]
     request = _own(accepted, "ServiceRequest") or {}
     task = _own(accepted, "Task")
-    headers = [("Location", f"/fhir/ServiceRequest/{request.get('id', accepted.referral_id)}"), etag(accepted.version)]
+    headers = [("Location", f"/fhir/ServiceRequest/{request.get('id', accepted.referral_id)}"), etag(request, accepted.version)]
     if task is not None:
         headers.append(("Link", f'</fhir/Task/{task["id"]}>; rel="related"'))
     return resource_reply(message, 201, _body(message, outcome, accepted, request), *headers)

@@ -106,6 +106,12 @@ def test_an_accepted_referral_is_201_and_its_sender_hears_first_who_will_do_what
     assert [issue["severity"] for issue in said["issue"]] == ["information", "information", "warning"]
 
 
+def test_the_etag_is_the_version_of_the_request_not_of_the_referral() -> None:
+    request = {"resourceType": "ServiceRequest", "id": "r-1", "meta": {"versionId": "1"}}
+    headers, _ = outcome_of(message(), Committed((replace(ACCEPTED, version=2, held=Reason.CRISIS, resources=(request,)),)))
+    assert headers["ETag"] == 'W/"1"'
+
+
 @pytest.mark.parametrize(
     ("prefer", "kind"), [("return=representation", "ServiceRequest"), ("return=OperationOutcome", "OperationOutcome"), ("return=minimal", None)]
 )
