@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
+from hub.content import content_of
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import Policy
 from hub.deciding.triage import Result, Triage, triage
@@ -182,12 +181,6 @@ class _Pending:
             words = answers.searching(max(1, seconds // 60))
         task = fhir_task(self._tree, coordination, self.arrival.received_at)
         return Accepted(str(self.id), ReferralRef.of(self.id).value, version, self.fact.type, words, reason, (self._original, self._filler, task))
-
-
-def content_of(referral: Referral, bundle: JsonObject, risk: Triage | None = None) -> bytes:
-    """What decisions and assignments read of a referral: the Referral, the sender's bundle, and what triage found."""
-    found = {"result": risk.result.value, "reasons": [reason.value for reason in risk.reasons]} if risk else None
-    return b'{"bundle":' + dump(bundle) + b',"referral":' + referral.model_dump_json().encode() + b',"triage":' + orjson.dumps(found) + b"}"
 
 
 def _url(resource: Mapping[str, Any]) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-import orjson
-
+from hub.content import referral_of
 from hub.directory.snapshot import DirectorySnapshot, from_rows
 from hub.ledger import directory
 from hub.ledger.database import Pool, lent
@@ -40,17 +38,6 @@ async def contents(pool: Pool, sealing: Sealing, ids: Sequence[UUID]) -> dict[UU
             continue
         found[row["id"]] = Content(row["client"], row["content_version"], referral_of(opened))
     return found
-
-
-def referral_of(content: bytes) -> Referral:
-    """The Referral that intake stored."""
-    return Referral.model_validate(bundle_and_referral(content)["referral"])
-
-
-def bundle_and_referral(content: bytes) -> dict[str, Any]:  # Any: JSON as stored
-    """`bundle`, `referral` and `triage` as intake stored them."""
-    stored: dict[str, Any] = orjson.loads(content)
-    return stored
 
 
 @dataclass(slots=True)

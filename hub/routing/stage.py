@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
+from hub.content import bundle_of, referral_of
 from hub.crashpoints import crash
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.decide import decide
@@ -22,7 +22,7 @@ from hub.ledger.commit import Ledger
 from hub.places import Places
 from hub.recording import Recorder
 from hub.routing.assigning import assign, hold, tried
-from hub.routing.reads import Content, DirectoryReader, bundle_and_referral, contents, referral_of
+from hub.routing.reads import Content, DirectoryReader, contents
 from hub.security.clients import Clients
 from hub.telemetry import LogEvent, count, log
 from schemas.events import Event, FactType
@@ -113,7 +113,7 @@ class _Batch:
         if free[0] not in locked.free and self.stage.guarded:
             raise PlacesGone
         client = self.directory.by_id[free[0]].prescriber.client
-        return assign(locked, recorder, decision, free[0], client, _bundle(locked))
+        return assign(locked, recorder, decision, free[0], client, bundle_of(locked.content))
 
     def _has_place(self, locked: Locked, prescriber: str) -> bool:
         """A prescriber who was not counted may have one; that is looked at again, counted."""
@@ -123,11 +123,6 @@ class _Batch:
 
 def _choices(decision: Assign) -> tuple[str, ...]:
     return (decision.prescriber, *decision.next_choices)
-
-
-def _bundle(locked: Locked) -> dict[str, Any]:  # Any: FHIR JSON
-    bundle: dict[str, Any] = bundle_and_referral(locked.content)["bundle"]
-    return bundle
 
 
 def _logged(locked: Locked, effects: Effects, decision: Decision) -> Effects:

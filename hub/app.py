@@ -1,0 +1,194 @@
+"""Beside the flow: the composition root. Settings in, running stages out; nothing else knows all the parts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiokafka.errors import KafkaError
+
+from hub.consuming import Consumer, attach, new_broker
+from hub.crashpoints import arm
+from hub.deciding.policy import Policy, load_policy
+from hub.errors import Misconfigured, Unavailable
+from hub.intake.creation import Maker
+from hub.intake.door import Intake
+from hub.intake.from_clients import FromClients
+from hub.ledger.commit import Ledger
+from hub.ledger.database import open_pool
+from hub.ledger.epoch import kafka_epoch
+from hub.ledger.relay import Notifier, Relay
+from hub.ledger.sealing import Sealing, read_secret
+from hub.places import Places
+from hub.registry import Registry, installed
+from hub.security.clients import Clients
+from hub.settings import Settings
+from hub.telemetry import LogEvent, log
+from hub.transports.kafka import KafkaAccess
+from schemas.topics import REFERRALS
+
+STAGES = ("intake", "relay", "routing", "dispatch", "watch", "reading")
+_EVERY = 1.0
+_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Everything that stages share in one process."""
+
+    settings: Settings
+    dsn: str
+    access: KafkaAccess
+    sealing: Sealing
+    ledger: Ledger
+    clients: Clients
+    policy: Policy
+    places: Places
+    registry: Registry
+    notifier: Notifier
+    doors: list[Callable[[], bool]] = field(default_factory=list)
+
+
+def access_of(settings: Settings) -> KafkaAccess:
+    """How this process reaches Kafka. Raises Misconfigured when no address is set."""
+    if not settings.kafka_servers:
+        raise Misconfigured("HUB_KAFKA is not set: a single stage needs the address of Kafka; `hub serve` starts one of its own.")
+    return KafkaAccess(
+        tuple(settings.kafka_servers), settings.kafka_user, settings.kafka_secret, settings.topic_prefix, settings.instance, settings.kafka_session_ms
+    )
+
+
+def sealing_of(settings: Settings) -> Sealing:
+    """The hub's keys; made in the data folder unless a file is named. Raises Misconfigured."""
+    path = settings.key_file or settings.data / "hub.key"
+    return Sealing.from_secret(read_secret(path, make=settings.key_file is None))
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Hub]:
+    """Connect to the record and load what every stage needs. Raises Unavailable or Misconfigured."""
+    if settings.database_dsn is None:
+        raise Misconfigured("HUB_DATABASE is not set: a single stage needs the address of PostgreSQL; `hub serve` starts one of its own.")
+    if settings.crash is not None and settings.crash_points == "on":
+        arm(settings.crash.name, settings.crash.hit, settings.crash_marker)
+    dsn, sealing = settings.database_dsn, sealing_of(settings)
+    pool = await open_pool(dsn, size=settings.database_connections)
+    notifier = Notifier(dsn)
+    ledger = Ledger(pool, sealing, notify=notifier)
+    clients = Clients(pool, sealing)
+    policy = load_policy(settings.policy, settings.production)
+    try:
+        await clients.load()
+        ledger.start()
+        yield Hub(settings, dsn, access_of(settings), sealing, ledger, clients, policy, Places.load(settings.places), installed(), notifier)
+    finally:
+        await ledger.stop()
+        await pool.close()
+
+
+async def run_stages(hub: Hub, stages: Sequence[str], stop: asyncio.Event) -> None:
+    """Run these stages until `stop` is set, then end them in good order. Raises what ended a stage that must not end."""
+    async with contextlib.AsyncExitStack() as doors:
+        tasks = [hub.clients.run(), hub.notifier.run()]
+        for stage in stages:
+            tasks += await _STARTS[stage](hub, doors)
+            log(LogEvent.STAGE_STARTED, stage=stage)
+        running = [asyncio.create_task(task) for task in tasks]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([*running, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+        finally:
+            await doors.aclose()
+            for task in (*running, stopping):
+                task.cancel()
+            await asyncio.gather(*running, stopping, return_exceptions=True)
+            for stage in stages:
+                log(LogEvent.STAGE_STOPPED, stage=stage)
+
+
+Parts = list[Coroutine[object, object, None]]
+
+
+async def _intake(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
+    from hub.doors import open_http, open_mllp
+
+    intake = Intake(hub.ledger, Maker(hub.policy, hub.places, hub.sealing))
+    await open_mllp(hub, intake, doors)
+    await open_http(hub, intake, doors)
+    parts: Parts = []
+    for registered, _ in hub.registry.listeners("kafka"):
+        parts.append(FromClients(intake, registered, hub.clients, hub.access).run())
+    return parts
+
+
+async def _relay(hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
+    return [Relay(hub.dsn, hub.access, hub.sealing, batch=hub.settings.relay_batch).run()]
+
+
+async def _routing(hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
+    from hub.routing.stage import STAGE, Routing
+
+    consumer = Consumer(STAGE, REFERRALS.name, hub.ledger, Routing(hub.ledger, hub.policy, hub.places, hub.clients))
+    return [consume(hub, consumer, hub.settings.routing_batch)]
+
+
+async def _dispatch(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
+    from hub.dispatch import STAGE, Courier, Dispatch
+
+    consumer = Consumer(STAGE, REFERRALS.name, hub.ledger, Dispatch(hub.ledger, hub.clients, hub.registry, hub.policy))
+    courier = Courier.of(hub.ledger, hub.clients, hub.registry, hub.settings)
+    doors.push_async_callback(courier.close)
+    return [consume(hub, consumer, hub.settings.dispatch_batch), courier.run()]
+
+
+async def _watch(hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
+    from hub.watch import Watch
+
+    return [Watch(hub.ledger, hub.policy).run()]
+
+
+async def _reading(_hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
+    return []  # its routes stand at intake's HTTP door; see hub/doors.py
+
+
+_STARTS = {"intake": _intake, "relay": _relay, "routing": _routing, "dispatch": _dispatch, "watch": _watch, "reading": _reading}
+
+
+async def consume(hub: Hub, consumer: Consumer, most: int) -> None:
+    """Keep one consumer going: under the group of the current epoch, started again whenever Kafka or its own loop ends it."""
+    while True:
+        try:
+            await _consume(hub, consumer, most)
+        except (Unavailable, KafkaError, OSError, TimeoutError) as fault:
+            log(LogEvent.STAGE_FAILED, "warning", error=fault, stage=consumer.stage)
+            await asyncio.sleep(_PAUSE)
+
+
+async def _consume(hub: Hub, consumer: Consumer, most: int) -> None:
+    epoch = await kafka_epoch(hub.ledger.pool)
+    broker = new_broker(hub.access)
+    subscriber = attach(broker, consumer, hub.access, group=f"{consumer.stage}-e{epoch}", most=most)
+    try:
+        await asyncio.wait_for(broker.start(), 30)
+        while epoch == await _epoch_or(hub, epoch):
+            await asyncio.sleep(_EVERY)
+            if any(task.done() for task in subscriber.tasks):
+                raise Unavailable("The consumer's loop ended")
+            with contextlib.suppress(Unavailable):
+                await consumer.retry()
+    finally:
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(broker.stop(), 25)
+
+
+async def _epoch_or(hub: Hub, known: int) -> int:
+    """The epoch now; while the record does not answer, the one that is known."""
+    try:
+        return await kafka_epoch(hub.ledger.pool)
+    except Unavailable:
+        return known

@@ -1,0 +1,55 @@
+"""Beside the flow, used by the composition root: opens the HTTP and MLLP doors of one process and closes them in good order."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from hub.errors import Misconfigured
+from hub.intake import http as intake_http
+from hub.intake.door import Intake
+from hub.intake.mllp import MllpDoor
+from hub.reading import routes as reading_routes
+from hub.security.bearer import Bearer
+from hub.telemetry import LogEvent, log
+from hub.transports.http import HttpDoor
+from hub.transports.http_messages import HttpReply
+from hub.transports.http_server import serve_http
+from hub.transports.mllp import MllpListener
+from schemas.messages import InboundMessage
+from schemas.rejection import Issue, Reason, Rejected
+from schemas.rest import refusal_reply
+from schemas.words import text
+
+if TYPE_CHECKING:
+    from hub.app import Hub
+
+
+def refuse(reason: Reason, at: str, status: int) -> HttpReply:
+    """A refusal before any connector is asked: an OperationOutcome, one plain sentence first."""
+    reply = refusal_reply(InboundMessage(b""), Rejected(reason, [Issue(reason, at)]), text("rest.refused"))
+    return HttpReply(status, b"".join(reply.parts), reply.content_type)
+
+
+async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
+    """The HTTP door: connectors' places and what may be read. Raises Misconfigured when the address cannot be had."""
+    routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
+    door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse)
+    server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
+    hub.doors.append(lambda: not door.stopping)
+    doors.push_async_callback(server.stop)
+    log(LogEvent.STAGE_STARTED, stage="intake", transport="http", host=server.host, port=server.port)
+
+
+async def open_mllp(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
+    """The MLLP door, where a connector listens on MLLP. Raises Misconfigured when the address cannot be had."""
+    for registered, _ in hub.registry.listeners("mllp"):
+        frames = MllpDoor(intake, registered, hub.clients)
+        address = hub.settings.mllp
+        listener = MllpListener(address.host, address.port, frames.on_frame, frames.on_fault)
+        try:
+            await listener.start()
+        except OSError:
+            raise Misconfigured(f"The MLLP port {address} is taken: stop what listens there, or set HUB_MLLP to another.") from None
+        doors.push_async_callback(listener.stop)
+        log(LogEvent.STAGE_STARTED, stage="intake", transport="mllp", host=address.host, port=listener.port)
