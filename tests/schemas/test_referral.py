@@ -540,3 +540,48 @@ def test_a_profile_refuses_a_key_that_it_does_not_know() -> None:
     assert Profile.model_validate({"channel": "housing", "triggers": ["SP"]}).channel == "housing"
     with pytest.raises(ValueError, match="chanel"):
         Profile.model_validate({"chanel": "housing"})
+
+
+OTHER_SERVICES = [
+    ("a Welsh specialty code", {"orderDetail": [coded("320", "dhcw/SPEC")]}, ()),
+    ("a specialty beside the code", {"category": [coded("410", "https://example.wales/specialty")]}, ()),
+    (
+        "the performer's specialty",
+        {"performer": [{"reference": "#r"}]},
+        ({"resourceType": "PractitionerRole", "id": "r", "specialty": [coded("320")]},),
+    ),
+    ("the service's specialty", {}, ({"resourceType": "HealthcareService", "specialty": [{"text": "Cardiology"}]},)),
+]
+
+
+@pytest.mark.parametrize(("why", "changed", "others"), OTHER_SERVICES, ids=[row[0] for row in OTHER_SERVICES])
+def test_a_specialty_that_is_not_ours_is_refused_wherever_it_is_named(
+    why: str, changed: dict[str, Any], others: tuple[dict[str, Any], ...]
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        read(request(code=None, contained=[patient(), *others], **changed))
+    assert refused.value.reason is Reason.WRONG_SERVICE
+
+
+def test_what_the_service_is_wins_over_a_specialty_that_comes_later() -> None:
+    assert read(request(orderDetail=[coded("320", "dhcw/SPEC")]))[0].service.state == "social-prescribing"
+
+
+def test_messages_and_observations_are_narrative_too_and_contact_preferences_are_read() -> None:
+    said = {"resourceType": "Communication", "payload": [{"contentString": "un"}]}
+    found = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueString": "dau"}
+    preference = {
+        "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactPreference",
+        "extension": [{"url": "PreferredContactMethod", "valueCodeableConcept": coded("9")}],
+    }
+    interpreter = {"url": "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired", "valueBoolean": True}
+    referral, _ = read(request(contained=[patient(extension=[preference, interpreter], gender="female")]), said, found)
+    assert referral.narrative == ("un", "dau")
+    assert referral.person.contact_preferences == ("9",)
+    assert referral.person.interpreter_required is True
+    assert referral.person.gender == "female"
+
+
+def test_the_performer_that_is_named_is_kept_for_matching() -> None:
+    service = {"identifier": {"system": "https://fhir.nhs.uk/Id/dos-service-id", "value": "9900000001"}}
+    assert read(request(performer=[service, service]))[0].requested == ("9900000001",)
