@@ -16,7 +16,7 @@ from typing import Any
 
 import certifi
 import httpcore
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from hub.crashpoints import crash
 from hub.errors import Misconfigured, Unavailable
@@ -25,6 +25,8 @@ from schemas.messages import ReceiverReply
 
 LONGEST_ANSWER = 64 * 1024
 TIMEOUT = 30.0
+AT_ONCE = 32
+"""Calls to one receiver at the same time; more wait their turn, so that one that hangs leaves the others their connections."""
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _FAULTS = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, httpcore.UnsupportedProtocol, OSError, ssl.SSLError)
@@ -55,17 +57,19 @@ class WebhookSender:
         timeout: float = TIMEOUT,
         trust: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
+        network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        """Raises Misconfigured when a production hub is told to allow receivers inside."""
+        """`resolve` and `network` stand for the machine's own in tests. Raises Misconfigured when a production hub is told to allow receivers inside."""
         if production and allowed:
             raise Misconfigured("HUB_WEBHOOK_ALLOW is for demonstrations: remove it or set HUB_PRODUCTION to false.")
         self._allowed, self._timeout = allowed, timeout
+        self._turns: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=trust or public_trust(),
-            max_connections=100,
+            max_connections=512,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
-            network_backend=_Pinned(allowed, resolve or _system_resolver),
+            network_backend=_Pinned(allowed, resolve or _system_resolver, network or httpcore.AnyIOBackend()),
         )
 
     async def send(self, call: WebhookCall) -> ReceiverReply:
@@ -74,7 +78,8 @@ class WebhookSender:
         sent to, or there is no secret to sign with (nothing was sent)."""
         try:
             destination = check_url(call.url, self._allowed)
-            async with asyncio.timeout(self._timeout):
+            turn = self._turns.setdefault((destination.host, destination.port), asyncio.Semaphore(AT_ONCE))
+            async with asyncio.timeout(self._timeout), turn:
                 reply = await self._exchange(call)
         except ForbiddenAddress as wrong:
             raise Unavailable(str(wrong)) from None
@@ -110,7 +115,7 @@ def sign(call: WebhookCall) -> str:
     moment = call.timestamp.astimezone(UTC)
     try:
         return " ".join(Webhook(secret).sign(call.message_id, moment, call.body.decode()) for secret in call.secrets)
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError, EmptyWebhookSecretError):
         raise Unavailable("A webhook could not be signed: its body must be UTF-8 and its secret base64.") from None
 
 
@@ -144,9 +149,8 @@ async def _written(event: str, _info: dict[str, Any]) -> None:  # Any: httpcore'
 class _Pinned(httpcore.AsyncNetworkBackend):
     """Opens connections to addresses that were checked, and to nothing else: between the check and the connection nobody is asked again."""
 
-    def __init__(self, allowed: Allowed, resolve: Resolve) -> None:
-        self._allowed, self._resolve = allowed, resolve
-        self._network = httpcore.AnyIOBackend()
+    def __init__(self, allowed: Allowed, resolve: Resolve, network: httpcore.AsyncNetworkBackend) -> None:
+        self._allowed, self._resolve, self._network = allowed, resolve, network
 
     async def connect_tcp(
         self,

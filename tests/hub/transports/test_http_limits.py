@@ -122,7 +122,7 @@ async def test_a_head_that_does_not_end_is_answered_408_and_a_silent_connection_
 
 async def test_a_header_that_never_ends_is_cut_off_before_it_fills_the_memory() -> None:
     async with bench() as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.server.port)
+        _, writer = await asyncio.open_connection("127.0.0.1", door.server.port)
         writer.write(b"GET /health HTTP/1.1\r\nX-Long: ")
         try:
             for _ in range(500):
