@@ -1,0 +1,130 @@
+"""Within translating a hospital's message: the facts that REF^I12 and ADT give, each with its FHIR message bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from connectors.hospital_hl7v2.findings import ending, read_conditions, read_observations, read_stay, texts
+from connectors.hospital_hl7v2.patient import numbers, read_patient, says_death
+from connectors.hospital_hl7v2.places import place_of, placed, places
+from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers
+from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, person_identifier
+from schemas.codes.discharge import Ending
+from schemas.events import FactType
+from schemas.fhir.build import JsonObject
+from schemas.fhir.build import message as message_bundle
+from schemas.fhir.person import read_person
+from schemas.fhir.read import Found
+from schemas.fhir.read import Message as FhirMessage
+from schemas.messages import About, Fact, Identifier, InboundMessage, Translation
+from schemas.referral import Referral, read_referral
+from schemas.rejection import Issue, Reason, Rejected
+
+NAME = "hospital_hl7v2"
+
+# Trigger → why the person's stay changed (MessageHeader.reason) and FHIR's status of the Encounter (HL7 v2 chapter 3.3).
+MOVED = {
+    "A01": ("admitted", "in-progress"),
+    "A02": ("transferred", "in-progress"),
+    "A03": ("discharged", "finished"),
+    "A11": ("undone", "cancelled"),
+    "A12": ("undone", "in-progress"),
+    "A13": ("undone", "in-progress"),
+}
+DETAILS = frozenset({"A08", "A31"})
+MERGED = "A40"
+_TELLS_ENDING = frozenset({"A03", "A08", "A31"})
+
+
+def referral_facts(source: Source, message: InboundMessage) -> Translation:
+    """One `referral.received.v1`. Raises Rejected with every reason: another service, nobody known."""
+    reading = read_request(source)
+    organizations = sum(one.resource["resourceType"] == "Organization" for one in reading.made)
+    reading = reading + read_patient(source, organizations) + read_conditions(source) + read_observations(source)
+    if source.message.first("PV1").component(19):
+        reading += read_stay(source, "unknown", moved_at=False)
+    made = _in_order(reading.made)
+    bundle = _bundle(source, FactType.RECEIVED, made, "ServiceRequest")
+    table = places(made, FhirMessage(bundle))
+    try:
+        referral, said = read_referral(bundle, "hospital", message.profile, message.received_at)
+    except Rejected as fault:
+        raise Rejected(fault.reason, placed(fault.issues, table)) from None
+    warnings = placed((*source.message.warnings, *reading.warnings, *said), table)
+    about = About(None, referral_identifiers(source))
+    referral = _as_said(referral, source, place_of(referral.service.at, table))
+    return Translation((Fact(FactType.RECEIVED, bundle, about, referral),), warnings)
+
+
+def _as_said(referral: Referral, source: Source, service_at: str | None) -> Referral:
+    """The referral with its texts in message order, NTE and OBX alike, and the field that states the service."""
+    words = tuple(said for _, said in sorted(notes(source) + texts(source), key=lambda one: one[0]))
+    return referral.model_copy(update={"narrative": words, "service": referral.service.model_copy(update={"at": service_at})})
+
+
+def person_facts(source: Source, trigger: str, message: InboundMessage) -> Translation:
+    """What an ADT says of a person: moved, changed or died, each a fact; ignored by name when it says none of these."""
+    kinds = _kinds(source, trigger)
+    if not kinds:
+        return Translation((), source.message.warnings, Reason.NOTHING_FOR_US)
+    reading = read_patient(source)
+    moved = trigger in MOVED
+    if moved:
+        reading += read_stay(source, MOVED[trigger][1])
+    made = _in_order(reading.made if trigger != MERGED else (_with_links(reading.made[0], _old_numbers(source)), *reading.made[1:]))
+    bundles = [(kind, reason, _bundle(source, kind, made, "Encounter" if reason and moved else "Patient", reason)) for kind, reason in kinds]
+    said = _known(source, made, bundles[0][2])
+    about = About(None, _whom(source, trigger))
+    timeless = () if message.received_at else (Issue(Reason.TIME_NOT_GIVEN, "received-at"),)
+    facts = tuple(Fact(kind, bundle, about, reason=reason) for kind, reason, bundle in bundles)
+    return Translation(facts, (*placed((*source.message.warnings, *reading.warnings), {}), *said, *timeless))
+
+
+def _kinds(source: Source, trigger: str) -> list[tuple[FactType, str | None]]:
+    """The facts of one trigger with their reasons; a death stands beside whatever else happened."""
+    found: list[tuple[FactType, str | None]] = []
+    if trigger in MOVED:
+        found.append((FactType.PERSON_MOVED, MOVED[trigger][0]))
+    elif trigger in DETAILS:
+        found.append((FactType.PERSON_CHANGED, "details"))
+    elif trigger == MERGED:
+        found.append((FactType.PERSON_CHANGED, "merged"))
+    if says_death(source.message.first("PID")) or (trigger in _TELLS_ENDING and ending(source) is Ending.DIED):
+        found.append((FactType.PERSON_DIED, None))
+    return found
+
+
+def _known(source: Source, made: Sequence[Made], bundle: JsonObject) -> tuple[Issue, ...]:
+    """The warnings about who it is. Raises Rejected NO_IDENTITY when that is not known (contracts.md, Who is enough)."""
+    read = FhirMessage(bundle)
+    person, said = read_person(read, Found({"subject": source.reference("Patient")}, "Encounter"), source.today)
+    if not person.is_enough:
+        raise Rejected(Reason.NO_IDENTITY, (Issue(Reason.NO_IDENTITY, "PID[1]-3"),))
+    return placed(said, places(made, read))
+
+
+def _old_numbers(source: Source) -> tuple[Identifier, ...]:
+    """MRG-1. Raises Rejected REQUIRED when there is none: nothing says who was merged."""
+    found = tuple(one for said in source.message.first("MRG").field(1).repetitions if (one := person_identifier(source, said)))
+    if not found:
+        raise Rejected(Reason.REQUIRED, (Issue(Reason.REQUIRED, "MRG[1]-1", "hospital.merge-without-old-number"),))
+    return found
+
+
+def _with_links(patient: Made, old: Iterable[Identifier]) -> Made:
+    links = [{"other": {"identifier": one}, "type": "replaces"} for one in fhir_identifiers(old)]
+    return Made(patient.place, patient.url, {**patient.resource, "link": links}, patient.sources)
+
+
+def _whom(source: Source, trigger: str) -> tuple[Identifier, ...]:
+    """Every number of PID-3, then of MRG-1."""
+    old = _old_numbers(source) if trigger == MERGED else ()
+    return tuple(dict.fromkeys((*numbers(source, source.message.first("PID")), *old)))
+
+
+def _in_order(made: Iterable[Made]) -> tuple[Made, ...]:
+    return tuple(sorted(made, key=lambda one: one.place))
+
+
+def _bundle(source: Source, fact: FactType, made: Iterable[Made], focus: str, reason: str | None = None) -> JsonObject:
+    return message_bundle(source.body, NAME, fact.value, [(one.url, one.resource) for one in made], focus=focus, reason=reason)

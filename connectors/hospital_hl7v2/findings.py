@@ -1,0 +1,192 @@
+"""Within translating a hospital's message: DG1, OBX and PV1 become Conditions, Observations, Consents and an Encounter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from connectors.hospital_hl7v2.source import Made, Reading, Source, absent, clean, coding, concept, first, tidy
+from schemas.codes.discharge import Ending, destination_known, discharge, method_known
+from schemas.fhir.build import JsonObject
+from schemas.hl7v2 import Segment, dates
+from schemas.rejection import Issue, Reason
+
+_TEXT = ("FT", "TX", "ST", "")
+_CODED = ("CE", "CWE", "CNE", "IS", "ID")
+_STATUS = {"P": "preliminary", "R": "registered", "C": "corrected", "X": "cancelled", "D": "entered-in-error", "W": "entered-in-error"}
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_DESTINATION = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeDestinationWales"
+_METHOD = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeMethodWales"
+_CLASS = {"I": "IMP", "O": "AMB", "E": "EMER"}
+
+
+def read_conditions(source: Source) -> Reading:
+    """One Condition for each DG1 that names a diagnosis or need (DG1-3, else DG1-4)."""
+    made: list[Made] = []
+    for dg1 in source.message.segments("DG1"):
+        said, words = first(dg1.field(3)), dg1.component(4)
+        code = (concept(source, said) if said and not said.is_null else None) or tidy({"text": words})
+        if code:
+            resource = {"resourceType": "Condition", "code": code, "subject": source.reference("Patient")}
+            made.append(Made(dg1.place, source.url("Condition", len(made) + 1), resource, {"": dg1.at(3)}))
+    return Reading(tuple(made))
+
+
+# --- OBX --------------------------------------------------------------------------------------------------------------------------------
+
+
+def texts(source: Source) -> list[tuple[int, str]]:
+    """What each OBX of a text says, with its place in the message."""
+    found = [(obx.place, obx.field(5).text.strip()) for obx in source.message.segments("OBX") if _is_text(obx) and not consent_kind(obx)]
+    return [(place, said) for place, said in found if said]
+
+
+def read_observations(source: Source) -> Reading:
+    """One Observation for each OBX with a text or a code, one Consent for each that says what the person agreed to; documents (ED) stay in the raw message."""
+    made: list[Made] = []
+    warnings: list[Issue] = []
+    for obx in source.message.segments("OBX"):
+        if kind := consent_kind(obx):
+            given = _yes_or_no(obx)
+            ordinal = sum(one.resource["resourceType"] == "Consent" for one in made) + 1
+            if given is None:
+                warnings.append(Issue(Reason.CODE_UNKNOWN, obx.at(5)))
+            else:
+                made.append(Made(obx.place, source.url("Consent", ordinal), _consent(source, kind, given), {"": obx.at(5)}))
+        elif value := _value(source, obx):
+            ordinal = sum(one.resource["resourceType"] == "Observation" for one in made) + 1
+            made.append(Made(obx.place, source.url("Observation", ordinal), _observation(source, obx, value), {"": obx.at(5), "code": obx.at(3)}))
+    return Reading(tuple(made), tuple(warnings))
+
+
+def consent_kind(obx: Segment) -> str | None:
+    """What kind of sharing an OBX is about, by the codes that are agreed with senders (README) or by its words; None when about none."""
+    code, words = obx.component(3).upper(), f"{obx.component(3, 2)} {obx.component(3)}".casefold()
+    if code in ("CONSENT-DIRECT-CARE", "CONSENT-COMMUNITY"):
+        return "DRC" if code == "CONSENT-DIRECT-CARE" else "IDSCL"
+    if not re.search(r"consent|caniat|ganiat|cydsyni|gydsyni", words):
+        return None
+    if re.search(r"communit|share|sharing|rhannu|cymuned|gymuned", words):
+        return "IDSCL"
+    return "DRC" if re.search(r"direct care|referral|gofal uniongyrchol|atgyfeiri", words) else None
+
+
+def _yes_or_no(obx: Segment) -> bool | None:
+    said = obx.component(5).casefold()
+    if said in ("y", "yes", "true", "ie", "oes", "ydw", "ydy"):
+        return True
+    return False if said in ("n", "no", "false", "na", "nac oes", "nac ydw", "nac ydy") else None
+
+
+def _consent(source: Source, kind: str, given: bool) -> JsonObject:
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": _ACT_CODE, "code": kind}]}],
+        "patient": source.reference("Patient"),
+        "policyRule": {"coding": [{"system": _ACT_CODE, "code": "OPTIN"}]},
+        "provision": {"type": "permit" if given else "deny"},
+    }
+
+
+def _is_text(obx: Segment) -> bool:
+    return obx.component(2).upper() in _TEXT
+
+
+def _value(source: Source, obx: Segment) -> JsonObject:
+    if obx.field(5).is_null:
+        return {}
+    if _is_text(obx):
+        return tidy({"valueString": obx.field(5).text.strip()})
+    said = first(obx.field(5))
+    if obx.component(2).upper() in _CODED and said:
+        return tidy({"valueCodeableConcept": concept(source, said)})
+    return {}
+
+
+def _observation(source: Source, obx: Segment, value: JsonObject) -> JsonObject:
+    named = first(obx.field(3))
+    return {
+        "resourceType": "Observation",
+        "status": _STATUS.get(obx.component(11).upper(), "final"),
+        "code": (concept(source, named) if named else None) or absent(),
+        "subject": source.reference("Patient"),
+        **value,
+    }
+
+
+# --- PV1 --------------------------------------------------------------------------------------------------------------------------------
+
+
+def ending(source: Source) -> Ending:
+    """How the stay ended, by PV1-36 and PV1-37; a code that is no destination may be a method."""
+    codes = [source.message.first("PV1").component(number) for number in (36, 37)]
+    destination = next((code for code in codes if code and destination_known(code)), None)
+    return discharge(destination, _method(codes)).ending
+
+
+def _method(codes: list[str]) -> str | None:
+    return next((code for code in codes if code and not destination_known(code) and method_known(code)), None)
+
+
+def read_stay(source: Source, status: str, moved_at: bool = True) -> Reading:
+    """The Encounter of PV1. `status` is FHIR's; `moved_at`: also when and where it ended, which a referral does not need."""
+    pv1 = source.message.first("PV1")
+    number = first(pv1.field(19))
+    visit = {"system": source.system(number.component(4), number.component(5)), "value": number.component(1)} if number and number.component(1) else None
+    resource: JsonObject = {
+        "resourceType": "Encounter",
+        "identifier": [visit] if visit else [],
+        "status": status,
+        "class": _class(pv1),
+        "subject": source.reference("Patient"),
+    }
+    warnings: list[Issue] = []
+    if moved_at:
+        period, warnings = _period(pv1)
+        ward = first(pv1.field(3))
+        where = ", ".join(clean(part) for part in ward.components if part.strip()) if ward and not ward.is_null else ""
+        resource |= {"period": period, "location": [{"location": {"display": where}}] if where else [], "hospitalization": _went_to(pv1)}
+        warnings += list(_shifted(pv1))
+    made = Made(pv1.place, source.url("Encounter"), tidy(resource), {"": pv1.at(), "period": pv1.at(44), "location": pv1.at(3)})
+    return Reading((made,), tuple(warnings))
+
+
+def _class(pv1: Segment) -> JsonObject:
+    code = pv1.component(2).upper()
+    if code in _CLASS:
+        return coding(_ACT_CODE, _CLASS[code])
+    return coding("http://terminology.hl7.org/CodeSystem/v2-0004", code) if code else absent()
+
+
+def _period(pv1: Segment) -> tuple[JsonObject, list[Issue]]:
+    found: JsonObject = {}
+    warnings = []
+    for name, number in (("start", 44), ("end", 45)):
+        if said := pv1.component(number):
+            moment = dates.fhir_date_time(said)
+            if moment is None:
+                warnings.append(Issue(Reason.DATE_IMPOSSIBLE, pv1.at(number)))
+            else:
+                found[name] = moment
+    if found.get("start", "")[:10] > found.get("end", "9999")[:10]:
+        return {"start": found["start"]}, [*warnings, Issue(Reason.DATE_IMPOSSIBLE, pv1.at(45))]
+    return found, warnings
+
+
+def _went_to(pv1: Segment) -> JsonObject | None:
+    codes = [code for number in (36, 37) if (code := pv1.component(number))]
+    if not codes:
+        return None
+    written = [coding(_METHOD if not destination_known(code) and method_known(code) else _DESTINATION, code) for code in codes]
+    return {"dischargeDisposition": {"coding": [one for place, one in enumerate(written) if one not in written[:place]]}}
+
+
+def _shifted(pv1: Segment) -> Iterator[Issue]:
+    """Real senders write the disposition or the times a field too early or too late: that is said, and nothing is read from there."""
+    if dates.is_timestamp(pv1.component(46)) and not dates.is_timestamp(pv1.component(44)):
+        yield Issue(Reason.FIELD_SHIFTED, pv1.at(46))
+    early = next((number for number in (34, 35) if destination_known(pv1.component(number))), None)
+    if early and not pv1.component(36):
+        yield Issue(Reason.FIELD_SHIFTED, pv1.at(early))

@@ -1,0 +1,183 @@
+"""Within translating a hospital's message: PID and PD1 become a Patient and its practice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from connectors.hospital_hl7v2.source import (
+    ODS,
+    Made,
+    Reading,
+    Source,
+    absent,
+    clean,
+    coding,
+    fhir_identifiers,
+    person_identifier,
+    tidy,
+)
+from schemas.codes.hl7 import gender_of
+from schemas.codes.languages import LANGUAGE_SYSTEM, language_of
+from schemas.fhir.build import JsonObject
+from schemas.hl7v2 import Field, Repetition, Segment, dates
+from schemas.identifiers import OdsCode
+from schemas.messages import Identifier
+from schemas.rejection import Issue, Reason
+
+_NAME_USE = {"L": "official", "D": "usual", "B": "old", "M": "maiden", "N": "nickname", "A": "anonymous", "T": "temp"}
+_ADDRESS_USE = {"H": "home", "P": "home", "L": "home", "B": "work", "O": "work", "C": "temp", "BA": "old"}
+_PHONE_USE = {"PRN": "home", "WPN": "work", "VHN": "temp", "ORN": "home"}
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "lady"})
+
+
+def read_patient(source: Source, organizations: int = 0) -> Reading:
+    """The Patient of PID (an empty one without PID) and the practice of PD1, `organizations` being how many stand before it."""
+    pid = source.message.first("PID")
+    practice, by_reference = _practice(source, organizations + 1)
+    born, about_birth = _date(pid, 7)
+    gender, about_gender = _gender(pid)
+    died, about_death = deceased(pid)
+    resource = {
+        "resourceType": "Patient",
+        "identifier": fhir_identifiers(numbers(source, pid)),
+        "name": _many(pid, 5, [_name(one) for one in pid.field(5).repetitions if not one.is_null]),
+        "telecom": _many(pid, 13, [*_phones(pid.field(13), "home"), *_phones(pid.field(14), "work")]),
+        **gender,
+        **born,
+        **died,
+        "address": _many(pid, 11, [_address(one) for one in pid.field(11).repetitions if not one.is_null]),
+        "communication": _language(source, pid.field(15)),
+        "generalPractitioner": by_reference,
+    }
+    sources = {"": pid.at(), **_sources(pid, len(numbers(source, pid)))}
+    made = Made(pid.place, source.url("Patient"), tidy(resource), sources)
+    return Reading((made, *practice), (*about_birth, *about_gender, *about_death))
+
+
+def numbers(source: Source, pid: Segment) -> tuple[Identifier, ...]:
+    """Every number of PID-3, in order, each once."""
+    found = (person_identifier(source, one) for one in pid.field(3).repetitions)
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def says_death(pid: Segment) -> bool:
+    """Whether PID-30 is Y or PID-29 is a date of death."""
+    return pid.component(30).upper() in ("Y", "YES") or dates.fhir_date(pid.component(29)) is not None
+
+
+def deceased(pid: Segment) -> tuple[JsonObject, list[Issue]]:
+    """`deceased[x]`: the date where it is one, else what PID-30 says; nothing when nothing was stated."""
+    when, said = pid.field(29), pid.component(30).upper()
+    moment = dates.fhir_date_time(pid.component(29))
+    odd = [Issue(Reason.DATE_IMPOSSIBLE, when.at)] if pid.component(29) and moment is None else []
+    if moment:
+        return {"deceasedDateTime": moment}, odd
+    if said in ("Y", "YES", "N", "NO"):
+        return {"deceasedBoolean": said.startswith("Y")}, odd
+    return ({"_deceasedBoolean": absent()} if when.is_null or pid.field(30).is_null else {}), odd
+
+
+def _sources(pid: Segment, count: int) -> dict[str, str]:
+    elements = {"name": 5, "birthDate": 7, "gender": 8, "address": 11, "telecom": 13, "communication": 15, "deceasedDateTime": 29, "deceasedBoolean": 30}
+    places = [one.at for one in pid.field(3).repetitions][:count]
+    return {name: pid.at(number) for name, number in elements.items()} | {
+        "identifier": pid.at(3),
+        **{f"identifier[{index}]": at for index, at in enumerate(places)},
+    }
+
+
+def _many(pid: Segment, number: int, found: list[JsonObject]) -> list[JsonObject]:
+    return [absent()] if pid.field(number).is_null else [one for one in found if one]
+
+
+def _date(pid: Segment, number: int) -> tuple[JsonObject, list[Issue]]:
+    said = pid.field(number)
+    if said.is_null:
+        return {"_birthDate": absent()}, []
+    if said.is_empty or not pid.component(number):
+        return {}, []
+    born = dates.fhir_date(pid.component(number))
+    return ({"birthDate": born}, []) if born else ({}, [Issue(Reason.DATE_IMPOSSIBLE, said.at)])
+
+
+def _gender(pid: Segment) -> tuple[JsonObject, list[Issue]]:
+    if pid.field(8).is_null:
+        return {"_gender": absent()}, []
+    code = pid.component(8)
+    known = gender_of(code) if code else None
+    return ({"gender": known} if known else {}), ([Issue(Reason.CODE_UNKNOWN, pid.at(8))] if code and not known else [])
+
+
+def _name(said: Repetition) -> JsonObject:
+    """XPN: family, given, further given, suffix, prefix; a title that stands in the suffix's place is a prefix."""
+    suffix, prefix = said.component(4), said.component(5)
+    if suffix.casefold().strip(".") in _TITLES and not prefix:
+        suffix, prefix = "", suffix
+    given = [clean(said.component(2)), *said.component(3).split()]
+    return tidy(
+        {
+            "use": _NAME_USE.get(said.component(7).upper()),
+            "family": clean(said.component(1)),
+            "given": [one for one in given if one],
+            "prefix": [clean(prefix)] if prefix else [],
+            "suffix": [clean(suffix)] if suffix else [],
+        }
+    )
+
+
+def _address(said: Repetition) -> JsonObject:
+    """XAD: two lines, city, county, postcode, country; a bad address (BA) is an old one."""
+    lines = [clean(said.component(number)) for number in (1, 2)]
+    parts = {name: clean(said.component(number)) for name, number in (("city", 3), ("district", 4), ("postalCode", 5), ("country", 6))}
+    if not any(lines) and not any(parts.values()):
+        return {}
+    return tidy({"use": _ADDRESS_USE.get(said.component(7).upper()), "line": [one for one in lines if one], **parts})
+
+
+def _phones(said: Field, use: str) -> Iterator[JsonObject]:
+    """XTN, in any of its forms: the number whole, in parts, or as free text; an e-mail address in component 4 or in the number's place."""
+    for one in said.repetitions:
+        if mail := one.component(4) or (one.component(1) if "@" in one.component(1) else ""):
+            yield {"system": "email", "value": clean(mail)}
+        number = next((text for text in _number_forms(one) if sum(map(str.isdigit, text)) >= 5), None)
+        if number and "@" not in number:
+            kind = "mobile" if one.component(3).upper() == "CP" else _PHONE_USE.get(one.component(2).upper(), use)
+            yield {"system": "phone", "value": clean(number), "use": kind}
+
+
+def _number_forms(one: Repetition) -> Iterable[str]:
+    yield from (one.component(1), one.component(12), f"{one.component(6)}{one.component(7)}", one.component(9), one.component(10))
+
+
+def _language(source: Source, said: Field) -> list[JsonObject]:
+    """PID-15 as the language that is spoken, in BCP 47 where it is known; else as it was sent."""
+    if said.is_null:
+        return [{"language": absent()}]
+    code, display = said.component(1), said.component(2)
+    if not code and not display:
+        return []
+    known = language_of(code) or (language_of(display) if display else None)
+    written = coding(LANGUAGE_SYSTEM, known) if known else coding(source.system(kind=said.component(3)), code or display)
+    return [{"language": {"coding": [written]}}]
+
+
+def _practice(source: Source, ordinal: int) -> tuple[tuple[Made, ...], list[JsonObject]]:
+    """The practice of PD1-3, or a repetition of PD1-4 that is an organisation's code beside the doctor's (`G9146958~W95295`)."""
+    pd1 = source.message.first("PD1")
+    for one in pd1.field(3).repetitions:
+        code = OdsCode.read(one.component(3)) or OdsCode.read(one.component(10))
+        if made := _organization(source, ordinal, code, one.component(1)):
+            return (made,), [{"reference": made.url}]
+    for one in pd1.field(4).repetitions[1:]:
+        if len([part for part in one.components if part]) == 1 and (made := _organization(source, ordinal, OdsCode.read(one.component(1)), "")):
+            return (made,), [{"reference": made.url}]
+    return (), []
+
+
+def _organization(source: Source, ordinal: int, code: OdsCode | None, name: str) -> Made | None:
+    if code is None and not name:
+        return None
+    known_by = [{"system": ODS, "value": code.value}] if code else []
+    resource = tidy({"resourceType": "Organization", "identifier": known_by, "name": clean(name)})
+    pd1 = source.message.first("PD1")
+    return Made(pd1.place, source.url("Organization", ordinal), resource, {"": pd1.at(3)})

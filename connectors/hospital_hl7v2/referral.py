@@ -1,0 +1,218 @@
+"""Within translating a hospital's message: a REF^I12 becomes a ServiceRequest and what belongs to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from connectors.hospital_hl7v2.source import (
+    ODS,
+    Made,
+    Reading,
+    Source,
+    clean,
+    coding,
+    concept,
+    entity_identifier,
+    fhir_identifiers,
+    first,
+    tidy,
+)
+from schemas.codes.hl7 import priority_of, provider_role_of, referral_status_of
+from schemas.fhir.build import JsonObject
+from schemas.hl7v2 import Repetition, Segment, dates
+from schemas.identifiers import OdsCode
+from schemas.messages import Identifier
+from schemas.rejection import Issue, Reason
+
+_TABLE_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0281"
+_TABLE_REASON = "http://terminology.hl7.org/CodeSystem/v2-0336"
+_DOCUMENT = re.compile(r"\b(?:notes?|letters?|documents?|reports?|summary|attachment|llythyr|dogfen|crynodeb|nodyn)\b", re.IGNORECASE)
+_URGENT = re.compile(r"\b(?:urgent|brys)\b", re.IGNORECASE)
+
+
+def referral_identifiers(source: Source) -> tuple[Identifier, ...]:
+    """The referral's own numbers: RF1-6, RF1-11 and OBR-2, each once."""
+    rf1 = source.message.first("RF1")
+    entities = [*rf1.field(6).repetitions, *rf1.field(11).repetitions]
+    entities += [one for obr in source.message.segments("OBR") for one in obr.field(2).repetitions]
+    return tuple(dict.fromkeys(found for one in entities if (found := entity_identifier(source, one))))
+
+
+def read_request(source: Source) -> Reading:
+    """The ServiceRequest of RF1, with who refers and who is asked (PRD)."""
+    rf1 = source.message.first("RF1")
+    priority, about_priority = _priority(rf1)
+    status, about_status = _status(rf1)
+    written, about_dates = _written(rf1)
+    requester, asked = _requester(source), _asked(source)
+    resource = {
+        "resourceType": "ServiceRequest",
+        "identifier": fhir_identifiers(referral_identifiers(source)),
+        "status": status,
+        "intent": "order",
+        "category": _orders(source),
+        "priority": priority,
+        "code": _kind(source, rf1),
+        "subject": source.reference("Patient"),
+        "encounter": source.reference("Encounter") if source.message.first("PV1").component(19) else None,
+        "authoredOn": written,
+        "requester": {"reference": requester[0].url} if requester else None,
+        "performer": [{"reference": one.url} for one in asked if one.resource["resourceType"] != "Practitioner"],
+        "reasonCode": [_reason(source, one) for one in rf1.field(10).repetitions if concept(source, one)],
+        "note": [{"text": said} for _, said in notes(source)],
+    }
+    sources = {"": rf1.at(), "subject": "PID[1]", "priority": rf1.at(2), "code": rf1.at(3), "authoredOn": rf1.at(7), "reasonCode": rf1.at(10)}
+    sources |= {f"category[{place}]": obr.at(4) for place, obr in enumerate(_orders_of(source))} | {"note": "NTE[1]-3", "identifier": rf1.at(6)}
+    made = Made(rf1.place, source.url("ServiceRequest"), tidy(resource), sources)
+    return Reading((made, *requester, *asked), (*about_priority, *about_status, *about_dates))
+
+
+def notes(source: Source) -> list[tuple[int, str]]:
+    """What each NTE says, with its place in the message."""
+    found = [(nte.place, nte.field(3).text.strip()) for nte in source.message.segments("NTE")]
+    return [(place, said) for place, said in found if said]
+
+
+# --- RF1 --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _priority(rf1: Segment) -> tuple[str | None, list[Issue]]:
+    code, words = rf1.component(2), rf1.component(2, 2)
+    if not code and not words:
+        return None, []
+    if known := priority_of(code):
+        return known, []
+    shouted = [Issue(Reason.PRIORITY_TEXT, rf1.at(2))] if _URGENT.search(f"{code} {words}") else []
+    return None, [Issue(Reason.CODE_UNKNOWN, rf1.at(2)), *shouted]
+
+
+def _status(rf1: Segment) -> tuple[str, list[Issue]]:
+    code = rf1.component(1)
+    known = referral_status_of(code) if code else "active"
+    return (known, []) if known else ("unknown", [Issue(Reason.CODE_UNKNOWN, rf1.at(1))])
+
+
+def _written(rf1: Segment) -> tuple[str | None, list[Issue]]:
+    """RF1-7, else RF1-9. A date in RF1-5, where the category stands, shows that the sender's fields are shifted: nothing is read from it."""
+    warnings = [Issue(Reason.FIELD_SHIFTED, rf1.at(5))] if dates.is_timestamp(rf1.component(5)) else []
+    for number in (7, 9):
+        if said := rf1.component(number):
+            if moment := dates.fhir_date_time(said):
+                return moment, warnings
+            warnings.append(Issue(Reason.DATE_IMPOSSIBLE, rf1.at(number)))
+    return None, warnings
+
+
+def _kind(source: Source, rf1: Segment) -> JsonObject | None:
+    """RF1-3, the service that is asked for: table 0281, or a specialty of three digits."""
+    said = first(rf1.field(3))
+    if said is None or said.is_null:
+        return None
+    code = said.component(1)
+    if re.fullmatch(r"[1-9]\d\d", code, re.ASCII) and said.component(3) in ("", "L", "NHS"):
+        return tidy({"coding": [coding(source.system(kind="specialty"), code, said.component(2))], "text": clean(said.component(2))})
+    return concept(source, said, _TABLE_TYPE)
+
+
+def _reason(source: Source, said: Repetition) -> JsonObject:
+    """RF1-10. A code of table 0336 says why another was asked, not what the person needs: only its words are kept."""
+    made = concept(source, said, _TABLE_REASON) or {}
+    codes = [one for one in made.get("coding", ()) if one.get("system") != _TABLE_REASON]
+    text = made.get("text") or next((one.get("display") or one["code"] for one in made.get("coding", ())), None)
+    return tidy({"coding": codes, "text": text})
+
+
+def _orders_of(source: Source) -> list[Segment]:
+    return [obr for obr in source.message.segments("OBR") if (said := first(obr.field(4))) and not _is_document(said) and concept(source, said)]
+
+
+def _orders(source: Source) -> list[JsonObject]:
+    """OBR-4 says what is ordered, unless it is the code of a document."""
+    found = (first(obr.field(4)) for obr in _orders_of(source))
+    return [made for one in found if one and (made := concept(source, one))]
+
+
+def _is_document(said: Repetition) -> bool:
+    """LOINC names documents and measurements, never a service; other codes by their words."""
+    return said.component(3).upper() in ("LN", "LOINC") or bool(_DOCUMENT.search(f"{said.component(1)} {said.component(2)}"))
+
+
+# --- PRD --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _providers(source: Source, role: str) -> Iterator[Segment]:
+    for prd in source.message.segments("PRD"):
+        if any(provider_role_of(one.component(1)) == role for one in prd.field(1).repetitions):
+            yield prd
+
+
+def _requester(source: Source) -> tuple[Made, ...]:
+    """PRD with role RP as PractitionerRole, Practitioner and Organization; without one the sending facility (MSH-4)."""
+    prd = next(_providers(source, "referring"), None)
+    segment = prd or source.message.header
+    code, name = (_code_of(prd), _place_of(prd)) if prd else (None, "")
+    facility = source.message.header.component(4)
+    if code is None and not name:
+        code, name = OdsCode.read(facility), facility if OdsCode.read(facility) is None else ""
+    known_by = [{"system": ODS, "value": code.value}] if code else []
+    organization = tidy({"resourceType": "Organization", "identifier": known_by, "name": clean(name)})
+    person = _practitioner(source, prd) if prd else None
+    role = {
+        "resourceType": "PractitionerRole",
+        "practitioner": source.reference("Practitioner") if person else None,
+        "organization": source.reference("Organization") if len(organization) > 1 else None,
+    }
+    made = [Made(segment.place, source.url("PractitionerRole"), tidy(role), {"": segment.at()})]
+    made += [Made(segment.place, source.url("Practitioner"), person, {"": segment.at(2)})] if person else []
+    made += [Made(segment.place, source.url("Organization"), organization, {"": segment.at(4)})] if len(organization) > 1 else []
+    return tuple(made) if len(made) > 1 else ()
+
+
+def _asked(source: Source) -> tuple[Made, ...]:
+    """PRD with role RT: a service by its name and place, or a person by theirs. What is named is the specialty that is asked for."""
+    made: list[Made] = []
+    for ordinal, prd in enumerate(_providers(source, "referred-to"), 1):
+        numbers = [{"system": ODS, "value": code.value}] if (code := _code_of(prd)) else []
+        if prd.component(2, 2):
+            person = _practitioner(source, prd) or {}
+            made.append(Made(prd.place, source.url("Practitioner", ordinal + 1), person, {"": prd.at(2)}))
+            continue
+        words = list(dict.fromkeys(clean(said) for said in (prd.component(2), prd.component(4), prd.component(10)) if said))
+        special = [kind for one in prd.field(1).repetitions if not provider_role_of(one.component(1)) and (kind := concept(source, one))]
+        service = tidy(
+            {
+                "resourceType": "HealthcareService",
+                "identifier": numbers,
+                "specialty": [*special, *({"text": said} for said in words)],
+                "name": words[0] if words else None,
+            }
+        )
+        if len(service) > 1:
+            sources = {"": prd.at(), "specialty": prd.at(2), "name": prd.at(2)}
+            made.append(Made(prd.place, source.url("HealthcareService", ordinal), service, sources))
+    return tuple(made)
+
+
+def _practitioner(source: Source, prd: Segment) -> JsonObject | None:
+    name = tidy(
+        {
+            "family": clean(prd.component(2)),
+            "given": [clean(prd.component(2, 2))] if prd.component(2, 2) else [],
+            "prefix": [clean(prd.component(2, number)) for number in (4, 5) if prd.component(2, number)],
+        }
+    )
+    numbers = [one for one in prd.field(7).repetitions if one.component(1)]
+    known_by = [{"system": source.system(one.component(2), one.component(3)), "value": one.component(1)} for one in numbers]
+    made = tidy({"resourceType": "Practitioner", "identifier": known_by, "name": [name] if name else []})
+    return made if name else None
+
+
+def _code_of(prd: Segment) -> OdsCode | None:
+    """The organisation's code: PRD-4 facility or, as some senders write, bed (`^^7A3C7`), or PRD-10's identifier."""
+    said = (prd.component(4, 4), prd.component(4, 3), prd.component(10, 10), prd.component(10, 3))
+    return next((code for one in said if any(map(str.isdigit, one)) and (code := OdsCode.read(one))), None)
+
+
+def _place_of(prd: Segment) -> str:
+    return prd.component(10) or prd.component(3) or prd.component(4)
