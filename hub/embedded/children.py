@@ -16,6 +16,7 @@ from pathlib import Path
 
 _LAUNCH = Path(__file__).with_name("launch.py")
 _LONGEST_LOG = 8 * 2**20
+_NEW_START = "--- a new start\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ OURSELVES = RunsAs()
 
 async def start(command: Sequence[str], log: Path, death_signal: signal.Signals, runs_as: RunsAs = OURSELVES) -> asyncio.subprocess.Process:
     """Starts the command with its words going to `log`. The kernel sends it `death_signal` when the calling thread ends."""
+    add_words(log, _NEW_START)
     with os.fdopen(_open_log(log), "ab") as words:
         return await asyncio.create_subprocess_exec(
             *launched(command, death_signal, runs_as),
@@ -125,10 +127,10 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def tail(log: Path, size: int = 4000) -> str:
-    """The last words of a log, to tell causes apart; never to be shown or logged."""
+def last_words(log: Path) -> str:
+    """What was said since the last start, to tell causes apart; never to be shown or logged."""
     try:
-        return log.read_bytes()[-size:].decode("utf-8", "replace")
+        return log.read_text("utf-8", "replace").rpartition(_NEW_START)[2]
     except OSError:
         return ""
 

@@ -198,7 +198,7 @@ class Kafka:
         }
 
     def _explain(self, last: bool) -> None:
-        words = children.tail(self._log)
+        words = children.last_words(self._log)
         if last or "Address already in use" not in words:
             raise _why(words, self.folder.root)
 

@@ -159,7 +159,7 @@ class Postgres:
 
     def _explain(self, last: bool) -> None:
         assert self.process is not None
-        words = children.tail(self._log)
+        words = children.last_words(self._log)
         if last or "could not bind" not in words:
             raise _why(words, self.folder.root, self.process.returncode)
 

@@ -54,7 +54,7 @@ def test_a_child_whose_parent_died_before_it_began_does_not_run(tmp_path: Path) 
 
 async def test_a_child_that_ignores_the_first_signal_is_killed(tmp_path: Path) -> None:
     child = await children.start([sys.executable, "-c", STUBBORN], tmp_path / "log", signal.SIGKILL)
-    assert await _until(lambda: "ready" in children.tail(tmp_path / "log"))
+    assert await _until(lambda: "ready" in children.last_words(tmp_path / "log"))
     await children.stop(child, ((signal.SIGTERM, 0.2),))
     assert child.returncode == -signal.SIGKILL
     await children.stop(child, ((signal.SIGTERM, 0.2),))
@@ -64,8 +64,8 @@ async def test_a_child_sees_none_of_our_environment(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HUB_KAFKA_PASSWORD", "canary")
     child = await children.start(["/usr/bin/env"], tmp_path / "log", signal.SIGKILL)
     await child.wait()
-    assert "LC_ALL" in children.tail(tmp_path / "log")
-    assert "canary" not in children.tail(tmp_path / "log")
+    assert "LC_ALL" in children.last_words(tmp_path / "log")
+    assert "canary" not in children.last_words(tmp_path / "log")
 
 
 async def test_a_stranger_that_got_the_same_number_is_left_alone(tmp_path: Path) -> None:
@@ -80,8 +80,16 @@ async def test_a_log_does_not_grow_for_ever(tmp_path: Path) -> None:
     (tmp_path / "log").chmod(0o600)
     child = await children.start(["/bin/echo", "new"], tmp_path / "log", signal.SIGKILL)
     await child.wait()
-    assert (tmp_path / "log").read_text() == "new\n"
+    assert (tmp_path / "log").read_text() == "--- a new start\nnew\n"
     assert (tmp_path / "log").stat().st_mode & 0o077 == 0
+
+
+async def test_the_words_of_an_earlier_start_are_not_taken_for_this_ones(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("No space left on device\n")
+    child = await children.start(["/bin/echo", "new"], tmp_path / "log", signal.SIGKILL)
+    await child.wait()
+    assert children.last_words(tmp_path / "log") == "new\n"
+    assert children.last_words(tmp_path / "none") == ""
 
 
 def test_a_process_that_is_not_there_has_no_words() -> None:
