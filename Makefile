@@ -20,10 +20,10 @@ run: setup ## run the whole hub on this machine until interrupted
 
 test: setup lint ## lint, then every test on the real stores, then the coverage wall
 	@$(BIN)/pytest --cov --cov-report=
-	@$(BIN)/coverage report --include='schemas/*,connectors/*,hub/deciding/*,hub/ledger/*' --fail-under=90
+	@$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.coverage_wall
 
 test-faults: setup ## the long fault campaign: every crash point ten times, outages, seeded bugs
-	@$(BIN)/pytest -m faults -o addopts="-ra --strict-markers --strict-config" tests/faults
+	@$(BIN)/pytest -m faults
 
 lint: setup ## style, types and import directions
 	@$(BIN)/ruff check .
