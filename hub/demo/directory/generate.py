@@ -2,7 +2,8 @@
 
 `python -m hub.demo.directory.generate` writes `prescribers.jsonl` and `assets.jsonl`. Places are real; every service is synthetic and says
 so in its name, organisation and `synthetic`. Telephone numbers are from the range kept for fiction. What is missing is meant: Blaenau Gwent's
-only prescriber is full, several counties have nobody for the young, and not every need has an asset everywhere.
+only prescriber is full, several counties have nobody for the young, nobody helps with stopping
+smoking, and few other needs have an asset everywhere.
 """
 
 from __future__ import annotations
