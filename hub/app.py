@@ -27,7 +27,7 @@ from hub.registry import Registry, installed
 from hub.security.clients import Clients
 from hub.settings import Settings
 from hub.telemetry import LogEvent, log
-from hub.transports.kafka import KafkaAccess
+from hub.transports.kafka import KafkaLogin
 from schemas.topics import REFERRALS
 
 STAGES = ("intake", "relay", "routing", "dispatch", "watch", "reading")
@@ -41,7 +41,7 @@ class Hub:
 
     settings: Settings
     dsn: str
-    access: KafkaAccess
+    access: KafkaLogin
     sealing: Sealing
     ledger: Ledger
     clients: Clients
@@ -52,11 +52,11 @@ class Hub:
     doors: list[Callable[[], bool]] = field(default_factory=list)
 
 
-def access_of(settings: Settings) -> KafkaAccess:
+def access_of(settings: Settings) -> KafkaLogin:
     """How this process reaches Kafka. Raises Misconfigured when no address is set."""
     if not settings.kafka_servers:
         raise Misconfigured("HUB_KAFKA is not set: a single stage needs the address of Kafka; `hub serve` starts one of its own.")
-    return KafkaAccess(
+    return KafkaLogin(
         tuple(settings.kafka_servers), settings.kafka_user, settings.kafka_secret, settings.topic_prefix, settings.instance, settings.kafka_session_ms
     )
 

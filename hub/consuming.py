@@ -25,7 +25,7 @@ from hub.ledger.changes import Amendment, Outcome, RepeatedEvent
 from hub.ledger.commit import Ledger
 from hub.ledger.parking import DeadLetter
 from hub.telemetry import LogEvent, cleared, count, gauge, log, trace_from
-from hub.transports.kafka import KafkaAccess, consumer_settings
+from hub.transports.kafka import KafkaLogin, consumer_settings
 from schemas.events import Event, NotAnEvent, from_record
 from schemas.rejection import Reason
 
@@ -164,7 +164,7 @@ class Consumer:
             crash(name)
 
 
-def attach(broker: KafkaBroker, consumer: Consumer, access: KafkaAccess, *, group: str, most: int = 100) -> Any:  # Any: FastStream's subscriber
+def attach(broker: KafkaBroker, consumer: Consumer, access: KafkaLogin, *, group: str, most: int = 100) -> Any:  # Any: FastStream's subscriber
     """Declare the consumer's subscriber on the broker: raw batches, one commit a batch, NACK on error, from the earliest record."""
     settings = {name: value for name, value in consumer_settings(access).items() if name not in ("enable_auto_commit", "metadata_max_age_ms")}
     subscriber = broker.subscriber(
@@ -199,7 +199,7 @@ async def _as_they_are(message: Any) -> Any:  # Any: see `_raw_records`
     return message.body
 
 
-def new_broker(access: KafkaAccess) -> KafkaBroker:
+def new_broker(access: KafkaLogin) -> KafkaBroker:
     """A quiet broker that never makes a topic, never casts a body and lets handlers finish when it stops."""
     security = SASLScram256(username=access.user, password=access.password or "", use_ssl=False) if access.user is not None else None
     return KafkaBroker(

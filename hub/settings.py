@@ -199,3 +199,27 @@ def _refuse_misspelt(environment: os._Environ[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
         if near:
             raise Misconfigured(f"{name} is not a setting of the hub; {near[0]} is.")
+
+
+def environment_for_child(settings: Settings, **replaced: str | None) -> dict[str, str]:
+    """The environment of a process of ours that reads the same settings; `replaced` are variables by full name, None for those to leave out.
+
+    Every setting that is not its default goes along, whether it came from the environment or from a command's option.
+    """
+    mine = {name: shown for name in Settings.model_fields if (shown := _as_variable(settings, name)) is not None}
+    given = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    merged = {**given, **{PREFIX + name.upper(): value for name, value in mine.items()}, **replaced}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _as_variable(settings: Settings, name: str) -> str | None:
+    value = getattr(settings, name)
+    if value is None or value == Settings.model_fields[name].default:
+        return None
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, ArmedPoint):
+        return f"{value.name}:{value.hit}"
+    if isinstance(value, tuple) and not isinstance(value, Address):
+        return ",".join(str(one) for one in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

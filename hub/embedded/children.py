@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -144,3 +145,9 @@ def add_words(log: Path, words: str) -> None:
 def _open_log(log: Path) -> int:
     kept = os.O_TRUNC if log.exists() and log.stat().st_size > _LONGEST_LOG else 0
     return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | kept, 0o600)
+
+
+def die_with_parent() -> None:
+    """For a child of ours that is Python itself: the kernel ends it (SIGTERM) when whoever started it ends. Linux only, else nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM), 0, 0, 0)

@@ -18,7 +18,7 @@ from hub.registry import Registered
 from hub.security.clients import Clients
 from hub.security.scopes import Scope
 from hub.telemetry import LogEvent, cleared, count, log, trace_from
-from hub.transports.kafka import KafkaAccess, close, open_consumer
+from hub.transports.kafka import KafkaLogin, close, open_consumer
 from schemas.messages import InboundMessage
 from schemas.rejection import Reason
 from schemas.topics import FROM_CLIENT
@@ -34,7 +34,7 @@ class FromClients:
     intake: Intake
     registered: Registered
     clients: Clients
-    access: KafkaAccess
+    access: KafkaLogin
 
     async def run(self) -> None:
         """Consume until cancelled; every failure is waited out."""

@@ -22,7 +22,7 @@ from hub.errors import Unavailable
 from hub.ledger.database import LOST, connect
 from hub.ledger.sealing import NotReadable, Sealing
 from hub.telemetry import LogEvent, count, gauge, log
-from hub.transports.kafka import KafkaAccess, close, open_producer
+from hub.transports.kafka import KafkaLogin, close, open_producer
 from schemas.events import JSON_CONTENT, Event, FactType, event_id_on, to_record
 from schemas.topics import REFERRALS, STATUS
 
@@ -46,7 +46,7 @@ Record = tuple[str, bytes, list[tuple[str, bytes]], bytes]
 class Opened(Protocol):
     """Opens a producer; a parameter so that a test may give one that fails."""
 
-    async def __call__(self, access: KafkaAccess) -> AIOKafkaProducer: ...
+    async def __call__(self, access: KafkaLogin) -> AIOKafkaProducer: ...
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Relay:
     """One relay. `wake()` when something was committed; it also looks by itself every `poll` seconds. `publish_first` is a seeded bug."""
 
     dsn: str
-    access: KafkaAccess
+    access: KafkaLogin
     sealing: Sealing
     batch: int = 500
     poll: float = 0.5

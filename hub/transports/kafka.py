@@ -17,7 +17,7 @@ MAX_RECORD = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class KafkaAccess:
+class KafkaLogin:
     """Where Kafka is and as whom; `prefix` goes before every topic and group (a test's own corner). `instance` makes restarts of one
     member quick (static membership)."""
 
@@ -57,7 +57,7 @@ class KafkaAccess:
         return settings
 
 
-async def open_producer(access: KafkaAccess) -> AIOKafkaProducer:
+async def open_producer(access: KafkaLogin) -> AIOKafkaProducer:
     """A producer whose acknowledgement means stored (acks=all, idempotent). Raises Unavailable."""
     producer = AIOKafkaProducer(
         **access.client_settings(), acks="all", enable_idempotence=True, linger_ms=0, max_request_size=MAX_RECORD, request_timeout_ms=10_000
@@ -70,7 +70,7 @@ async def open_producer(access: KafkaAccess) -> AIOKafkaProducer:
     return producer
 
 
-async def open_consumer(access: KafkaAccess, group: str, topics: Sequence[str], **more: Any) -> AIOKafkaConsumer:
+async def open_consumer(access: KafkaLogin, group: str, topics: Sequence[str], **more: Any) -> AIOKafkaConsumer:
     """A consumer from the earliest record, that commits only when told to. `more`: further settings. Raises Unavailable."""
     settings: dict[str, Any] = {**access.client_settings(), **consumer_settings(access), **more}
     consumer = AIOKafkaConsumer(*[access.topic(topic) for topic in topics], group_id=access.topic(group), **settings)
@@ -82,7 +82,7 @@ async def open_consumer(access: KafkaAccess, group: str, topics: Sequence[str], 
     return consumer
 
 
-def consumer_settings(access: KafkaAccess) -> dict[str, Any]:
+def consumer_settings(access: KafkaLogin) -> dict[str, Any]:
     """Settings that every consumer of the hub has, FastStream's too: nothing is committed behind our back, nothing is skipped."""
     return {
         "enable_auto_commit": False,
