@@ -51,6 +51,12 @@ def settings_that_are_not(root: Path) -> list[str]:
     return [f"{page.relative_to(root)}: {name}" for page, name in named if name not in known and not name.startswith("HUB_TEST_")]
 
 
+def settings_table() -> str:
+    """The table of settings as README.md shows it: one row for each variable; those for tests are left out."""
+    rows = [(PREFIX + name.upper(), field.description) for name, field in Settings.model_fields.items() if not name.startswith("crash")]
+    return "| variable | must be |\n|---|---|\n" + "".join(f"| `{variable}` | {words} |\n" for variable, words in rows)
+
+
 def links_that_lead_nowhere(root: Path) -> list[str]:
     """Relative links to files that are not there."""
     linked = [(page, target) for page in pages(root) for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))]
@@ -107,6 +113,15 @@ def test_a_false_claim_is_found_and_a_true_one_is_not(plant: Plant, claim: Calla
 
 def test_every_claim_has_been_seen_to_fail() -> None:
     assert {row[0] for row in FALSE_CLAIMS} == set(CLAIMS)
+
+
+def test_the_readme_shows_every_setting_as_it_is() -> None:
+    assert settings_table() in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_every_target_that_a_newcomer_needs() -> None:
+    shown = {line.split()[1] for line in code(ROOT / "README.md") if line.startswith("make ") and len(line.split()) > 1}
+    assert {"demo", "run", "test", "test-faults", "secrets"} <= shown <= _TARGETS
 
 
 def test_make_alone_lists_every_target() -> None:
