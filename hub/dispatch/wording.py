@@ -1,0 +1,94 @@
+"""In dispatch: what a recipient is told in words, Welsh and English: who contacts the person and by when, or plainly that nobody does. Pure.
+
+No word of it comes from the person's own data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from hub.dispatch.reading import Fact
+from hub.recording import Clocks
+from schemas.events import FactType
+from schemas.rejection import Reason
+from schemas.task import Clock, Party
+from schemas.words import Text, keys, text
+
+_WALES = ZoneInfo("Europe/London")
+
+
+def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
+    """By when the person hears from the prescriber, counted from the fact; None where nobody has promised to contact them."""
+    match fact.type:
+        case FactType.ASSIGNED:
+            return _after(_after(fact.time, Clock.ACCEPT, priority, clocks), Clock.FIRST_CONTACT, priority, clocks)
+        case FactType.ACCEPTED:
+            return _after(fact.time, Clock.FIRST_CONTACT, priority, clocks)
+        case _:
+            return None
+
+
+def words(fact: Fact, party: Party, ref: str, priority: str, prescriber: Text | None, clocks: Clocks) -> Text:
+    """What this party is told of the fact."""
+    due = contact_by(fact, priority, clocks)
+    waits = Clock.CANCEL if fact.type is FactType.CANCEL_REQUESTED else Clock.ACCEPT
+    return text(
+        _key(fact, party),
+        ref=ref,
+        fact=text(f"fact.{fact.type.fact}"),
+        prescriber=prescriber or text("notice.somebody"),
+        reason=said_reason(fact.reason),
+        answer=day(_after(fact.time, waits, priority, clocks)),
+        by=day(due or fact.time),
+        explanation=explanation(fact.payload) or Text("", ""),
+    )
+
+
+def day(moment: datetime) -> Text:
+    """A day in words, as it is in Wales."""
+    local = moment.astimezone(_WALES)
+    return text("notice.date", weekday=text(f"notice.weekday.{local.weekday()}"), day=local.day, month=text(f"notice.month.{local.month}"), year=local.year)
+
+
+def day_of(moment: datetime) -> str:
+    """The same day as a date, `2026-03-02`."""
+    return moment.astimezone(_WALES).date().isoformat()
+
+
+def said_reason(code: str | None) -> Text:
+    """The words of a reason, or that none was given."""
+    return text(f"reason.{code}") if code in {reason.value for reason in Reason} else text("notice.no-reason")
+
+
+def explanation(payload: bytes) -> Text | None:
+    """Why this prescriber was chosen: the Communication in the assignment's own payload."""
+    for entry in orjson.loads(payload).get("entry", ()) if payload else ():
+        resource = entry.get("resource", {})
+        if resource.get("resourceType") == "Communication":
+            said = resource["payload"][0]
+            return Text(said["contentString"], _welsh(said.get("_contentString") or {}) or said["contentString"])
+    return None
+
+
+def _welsh(beside: dict[str, Any]) -> str | None:  # Any: FHIR JSON
+    for extension in beside.get("extension", ()):
+        said = {one.get("url"): one.get("valueCode") or one.get("valueString") for one in extension.get("extension", ())}
+        if said.get("lang") == "cy":
+            return str(said.get("content"))
+    return None
+
+
+def _key(fact: Fact, party: Party) -> str:
+    if fact.type is FactType.HELD:
+        wanted, other = f"notice.held.{fact.reason}", "notice.held.other"
+    else:
+        wanted, other = f"notice.{party.value}.{fact.type.fact}", f"notice.{party.value}.other"
+    return wanted if wanted in keys() else other
+
+
+def _after(moment: datetime, clock: Clock, priority: str, clocks: Clocks) -> datetime:
+    return moment + timedelta(seconds=clocks.seconds(clock, priority, moment))
