@@ -33,7 +33,7 @@ USAGE = 64
 T = TypeVar("T")
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 
-app = typer.Typer(no_args_is_help=True, help="The systems that may send and read. Secrets are printed once, when they are made.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The systems that may send and read. Secrets are printed once, when they are made.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,8 @@ async def _hub() -> AsyncIterator[Hub]:
 def _kafka(settings: Settings, running: RunFile | None) -> KafkaAccess | None:
     if settings.kafka_servers:
         return KafkaAccess(",".join(settings.kafka_servers), settings.kafka_user, settings.kafka_secret, settings.topic_prefix)
-    login = kafka_login(settings.data)
-    return KafkaAccess(running.kafka, *(login or (None, None)), prefix=settings.topic_prefix) if running else None
+    user, password = kafka_login(settings.data) or (None, None)
+    return KafkaAccess(running.kafka, user, password, settings.topic_prefix) if running else None
 
 
 def _scopes(named: list[str] | None, type_: str) -> frozenset[Scope]:

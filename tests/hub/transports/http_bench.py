@@ -30,9 +30,11 @@ class Heard:
     requests: list[HttpRequest] = field(default_factory=list)
     answered: int = 0
     hold: asyncio.Event | None = None
+    arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     async def respond(self, request: HttpRequest) -> HttpReply:
         self.requests.append(request)
+        self.arrived.release()
         if self.hold is not None:
             await self.hold.wait()
         self.answered += 1
