@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from hub.errors import Misconfigured
-from hub.settings import Address, ArmedPoint, Settings, load
+from hub.settings import Address, ArmedPoint, Settings, environment_for_child, load
 
 STORES = {"HUB_DATABASE": "postgresql://hub:secret-word@db.example:5432/hub", "HUB_KAFKA": "kafka.example:9092"}
 
@@ -150,3 +150,33 @@ def test_settings_are_frozen(environment: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_says_what_it_must_be() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+# what a parent was told, and how a child of it must read the same
+TOLD = (
+    {},
+    {"HUB_HTTP": "[::1]:8081", "HUB_WEBHOOK_ALLOW": "127.0.0.1:9000,localhost:9001", "HUB_PRODUCTION": "no"},
+    {**STORES, "HUB_KAFKA": "a.example:1,b.example:2", "HUB_KAFKA_USER": "hub", "HUB_KAFKA_PASSWORD": "p/w@rd"},
+    {"HUB_CRASH_POINTS": "on", "HUB_CRASH": "relay.produced:7", "HUB_CRASH_MARKER": "/tmp/marker", "HUB_DATA": "/srv/hub", "HUB_ROUTING_BATCH": "5"},
+    {"HUB_PRODUCTION": "true", "HUB_LOG_LEVEL": "error", "HUB_METRICS": "127.0.0.1:0"},
+)
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_child_reads_what_its_parent_was_told(environment: pytest.MonkeyPatch, told: dict[str, str]) -> None:
+    for name, value in told.items():
+        environment.setenv(name, value)
+    parent = load(instance="from-an-option")
+    given = environment_for_child(parent)
+    for name in told:
+        environment.delenv(name)
+    for name, value in given.items():
+        environment.setenv(name, value)
+    assert load() == parent
+
+
+def test_a_childs_variable_can_be_replaced_or_left_out(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HUB_HTTP", "127.0.0.1:1")
+    environment.setenv("HUB_MLLP", "127.0.0.1:2")
+    given = environment_for_child(load(), HUB_HTTP=None, HUB_MLLP="127.0.0.1:3")
+    assert (given.get("HUB_HTTP"), given["HUB_MLLP"]) == (None, "127.0.0.1:3")
