@@ -15,8 +15,9 @@ _TOKEN = re.compile(r"[^\W_]+|[^\w\s]|_|\n")
 _ELIDED = re.compile(r"(?<=\w)['\u2019\u2018`\u00b4]([iunr])\b", re.IGNORECASE)
 _IN_FULL = {"i": " ei", "u": " eu", "n": " yn", "r": " y"}
 _SILENT = re.compile("['\u2019\u2018`\u00b4]")
-_HARD, _LINE, _SOFT, _NONE = 3, 2, 1, 0
-_BREAKS = {**dict.fromkeys(".;!?", _HARD), "\n": _LINE, **dict.fromkeys(",:()[]–—", _SOFT)}
+_HARD, _LINE, _COMMA, _COLON, _NONE = 4, 3, 2, 1, 0
+_BREAKS = {**dict.fromkeys(".;!?", _HARD), "\n": _LINE, **dict.fromkeys(",()[]", _COMMA), **dict.fromkeys(":=–—", _COLON)}
+_INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))  # soft hyphens and spaces of no width may stand within a word
 _FIRST = 3  # letters of a stem that `x*` phrases are looked up by
 
 # Welsh initial mutations (soft, nasal, aspirate), longest beginning first.
@@ -43,7 +44,7 @@ class Read:
 def read(text: str) -> Read:
     """Small letters, no accents, no apostrophes; hyphens and slashes part words and nothing more. Welsh words that were shortened after a
     vowel stand in full: `niweidio'i hun` is `niweidio ei hun`."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.replace("\r\n", "\n").replace("\r", "\n")) if not unicodedata.combining(c))
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.translate(_INVISIBLE).replace("\r\n", "\n").replace("\r", "\n")) if not unicodedata.combining(c))
     words: list[str] = []
     breaks: list[int] = []
     pending = _NONE
@@ -72,7 +73,7 @@ class _Phrase:
             return None
         for offset, (exact, stems) in enumerate(zip(self.words, self.stems, strict=True)):
             word = text.words[start + offset]
-            if (word not in exact and not word.startswith(stems)) or (offset and text.breaks[start + offset] in (_SOFT, _HARD)):
+            if (word not in exact and not word.startswith(stems)) or (offset and text.breaks[start + offset] not in (_NONE, _LINE)):
                 return None
         if text.break_before(end) == _NONE and (text.words[end] in self.forbidden or text.words[end].startswith(self.forbidden_stems)):
             return None
@@ -142,7 +143,7 @@ class Denial:
             if text.breaks[index + 1] >= _LINE:
                 return False
             word = text.words[index]
-            listed = listed or text.breaks[index + 1] == _SOFT or word in ("and", "ac")
+            listed = listed or text.breaks[index + 1] == _COMMA or word in ("and", "ac")
             if word in self._nots or word in self._denials:
                 return self._stands(text, index, by_others) and (not listed or self._bare(heard, end))
             if word not in self._between and index not in heard.risky:
@@ -174,10 +175,10 @@ class Denial:
         return False
 
     def _after(self, text: Read, end: int) -> bool:
-        """An answer that stands alone after it, over a colon or a few plain words, never over another line."""
+        """An answer that stands alone after it, over a colon or a few plain words, never over a comma or another line."""
         for first, last in self._answers.found(text, end, end + 5):
             plain = all(word in self._between for word in text.words[end:first])
-            if plain and all(text.breaks[at] < _LINE for at in range(end, last)) and text.break_before(last) > _NONE:
+            if plain and all(text.breaks[at] < _COMMA for at in range(end, last)) and text.break_before(last) > _NONE:
                 return True
         return False
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hub.deciding.policy import load_policy
@@ -34,6 +36,9 @@ WORDS: list[tuple[str, str | None]] = [
     ("thoughts of ending her life", "crisis"),
     ("lost her husband to suicide", "crisis"),  # bereaved by suicide: at raised risk, so a human looks
     ("sucidal thoughts", "crisis"),  # misspelt
+    ("sui\u00adcidal", "crisis"),  # a soft hyphen from a letter's typesetting
+    ("ｓuicidal", "crisis"),  # a full-width letter
+    ("suicidal\r\nthoughts", "crisis"),
     ("stockpiling tablets", "crisis"),
     ("cannot keep herself safe", "crisis"),
     ("husband hits her", "domestic-abuse"),
@@ -290,3 +295,12 @@ def test_in_a_long_text_every_denied_risk_is_looked_at_and_still_denied() -> Non
     screen = screen_of(POLICY)  # no match ends the search early, so this would show a cost that grows with the square of the length
     heard = screen.hear("denies suicidal thoughts. " * 5000)
     assert (len(heard.risky), screen.holds(heard)) == (5000, ())
+
+
+SENTENCES = [row.split("\t") for row in Path(__file__).with_name("risk_sentences.tsv").read_text("utf-8").splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("held", "words"), SENTENCES)
+def test_sentences_as_letters_write_them_are_held_or_pass(held: str, words: str) -> None:
+    found = triage(referral(narrative=(words,)), POLICY).reasons
+    assert " ".join(reason.value for reason in found if reason is not Reason.PRACTICAL_TONIGHT) == ("" if held == "-" else held)
