@@ -16,6 +16,7 @@ from connectors.hospital_hl7v2.source import (
     entity_identifier,
     fhir_identifiers,
     first,
+    register_identifier,
     tidy,
 )
 from schemas.codes.hl7 import priority_of, provider_role_of, referral_status_of
@@ -202,8 +203,7 @@ def _practitioner(source: Source, prd: Segment) -> JsonObject | None:
             "prefix": [clean(prd.component(2, number)) for number in (4, 5) if prd.component(2, number)],
         }
     )
-    numbers = [one for one in prd.field(7).repetitions if one.component(1)]
-    known_by = [{"system": source.system(one.component(2), one.component(3)), "value": one.component(1)} for one in numbers]
+    known_by = fhir_identifiers(found for one in prd.field(7).repetitions if (found := register_identifier(source, one)))
     made = tidy({"resourceType": "Practitioner", "identifier": known_by, "name": [name] if name else []})
     return made if name else None
 

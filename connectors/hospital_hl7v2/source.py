@@ -18,6 +18,8 @@ from schemas.rejection import Issue
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 
+_REGISTERS = frozenset({"GMC", "GMP", "NMC", "HCPC", "GPHC", "GDC"})
+
 # Table 0396 as senders write it → FHIR's systems; what is not here is the sender's own.
 _CODING_SYSTEMS = {
     "SCT": "http://snomed.info/sct",
@@ -93,6 +95,14 @@ def entity_identifier(source: Source, entity: Repetition) -> Identifier | None:
     if not value and (value := entity.component(3)):
         authority = ""
     return Identifier(source.system(authority, entity.component(4)), value) if value else None
+
+
+def register_identifier(source: Source, number: Repetition) -> Identifier | None:
+    """A PLN: a professional's number in its register (`C1234567^GMC`), else in the sender's own words."""
+    value, kind, other = (number.component(place) for place in (1, 2, 3))
+    named = next((one.upper() for one in (kind, other) if one.upper() in _REGISTERS), None)
+    system = f"https://fhir.hl7.org.uk/Id/{named.lower()}-number" if named else source.system(kind, other)
+    return Identifier(system, value) if value else None
 
 
 def fhir_identifiers(found: Iterable[Identifier]) -> list[JsonObject]:

@@ -67,15 +67,20 @@ def read_header(body: bytes) -> Header:
         separators,
         (fields[2], fields[3]),
         (fields[4], fields[5]),
-        fields[6].strip(),
-        fields[8].strip(),
-        fields[9].strip(),
-        fields[10],
-        fields[11],
-        fields[14].strip(),
-        fields[15].strip(),
-        fields[17].split(separators.repetition)[0].strip(),
+        _said(fields[6]),
+        _said(fields[8]),
+        _said(fields[9]),
+        _said(fields[10]),
+        _said(fields[11]),
+        _said(fields[14]),
+        _said(fields[15]),
+        _said(fields[17].split(separators.repetition)[0]),
     )
+
+
+def _said(field: str) -> str:
+    """A field without outer blanks; the explicit null says nothing here."""
+    return "" if field.strip() == '""' else field.strip()
 
 
 def _first_line(body: bytes) -> str:
