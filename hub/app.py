@@ -22,6 +22,7 @@ from hub.ledger.database import open_pool
 from hub.ledger.epoch import kafka_epoch
 from hub.ledger.relay import Notifier, Relay
 from hub.ledger.sealing import Sealing, read_secret
+from hub.metrics_door import metrics_door
 from hub.places import Places
 from hub.registry import Registry, installed
 from hub.security.clients import Clients
@@ -92,6 +93,8 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
 async def run_stages(hub: Hub, stages: Sequence[str], stop: asyncio.Event) -> None:
     """Run these stages until `stop` is set, then end them in good order. Raises what ended a stage that must not end."""
     async with contextlib.AsyncExitStack() as doors:
+        if hub.settings.metrics is not None:
+            await doors.enter_async_context(metrics_door(hub.settings.metrics, lambda: all(door() for door in hub.doors)))
         tasks = [hub.clients.run(), hub.notifier.run()]
         for stage in stages:
             tasks += await _STARTS[stage](hub, doors)

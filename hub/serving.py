@@ -114,6 +114,7 @@ class Serving:
             HUB_MLLP=str(_free(self.settings.mllp)),
             HUB_KEY_FILE=str((self.settings.key_file or self.settings.data / "hub.key").resolve()),
             HUB_INSTANCE=self.settings.instance or "serve",
+            HUB_METRICS=None,
         )
 
     # --- stages -------------------------------------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class Serving:
         while not self._stopping:
             started = asyncio.get_running_loop().time()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "hub", "run", stages, env=dict(environment), stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+                sys.executable, "-m", "hub", "run", stages, env={**environment, **self._metrics(stages)}, stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
                 preexec_fn=children.die_with_parent,
             )  # fmt: skip
             self._running[stages] = process
@@ -135,6 +136,11 @@ class Serving:
                 log(LogEvent.STAGE_FAILED, "error", stage=stages.split(",")[0], code=code)
             pause = 0.1 if asyncio.get_running_loop().time() - started > 10 else min(pause * 2, 5.0)
             await asyncio.sleep(pause)
+
+    def _metrics(self, stages: str) -> dict[str, str]:
+        """Each process answers Prometheus on a port of its own: HUB_METRICS and those after it, in the order of `processes`."""
+        base = self.settings.metrics
+        return {"HUB_METRICS": f"{base.host}:{base.port + self.processes.index(stages)}"} if base and base.port else {}
 
     async def _stop_stages(self) -> None:
         self._stopping = True

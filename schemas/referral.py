@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.codes.flags import Flag
-from schemas.codes.services import ServiceState
+from schemas.codes.requested_service import ServiceState
 from schemas.codes.sources import Source
 from schemas.fhir.person import Person, read_person
 from schemas.fhir.read import Found, JsonObject, Message, fhir_date, fhir_instant, string

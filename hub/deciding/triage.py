@@ -13,7 +13,7 @@ from enum import StrEnum
 from hub.deciding.policy import Policy
 from hub.deciding.screen import screen_of
 from schemas.codes.needs import need_of
-from schemas.codes.services import ServiceState
+from schemas.codes.requested_service import ServiceState
 from schemas.codes.sources import Source
 from schemas.identifiers import NhsNumberStatus
 from schemas.referral import Referral

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.codes.needs import need_of
-from schemas.codes.services import ServiceState, service_of, service_of_specialty, service_of_text
+from schemas.codes.requested_service import ServiceState, service_of, service_of_specialty, service_of_text
 from schemas.codes.sources import Source, source_of
 from schemas.fhir.read import (
     Coded,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.codes.data_files import SNOMED
-from schemas.codes.services import SERVICE_SYSTEM, ServiceState, service_of, service_of_specialty, service_of_text, specialty_name
+from schemas.codes.requested_service import SERVICE_SYSTEM, ServiceState, service_of, service_of_specialty, service_of_text, specialty_name
 
 SP, OTHER, UNSTATED = ServiceState.SOCIAL_PRESCRIBING, ServiceState.OTHER, ServiceState.UNSTATED
 
