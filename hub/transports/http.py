@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from hub.crashpoints import crash
 from hub.errors import Unavailable
 from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, gauge, log, observe, trace_from
@@ -26,7 +25,6 @@ __all__ = ["Headers", "HttpDoor", "HttpHead", "HttpReply", "HttpRequest", "Limit
 
 Scope = MutableMapping[str, Any]  # Any: ASGI's own types
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Stop(Exception):  # noqa: N818
@@ -109,9 +107,7 @@ class HttpDoor:
 
     async def _respond(self, head: HttpHead, client: Client | None, body: bytes) -> HttpReply:
         """The route's own answer; whatever it raises becomes one."""
-        changing, started = head.method in _CHANGING, time.perf_counter()
-        if changing:
-            crash("http.read")
+        started = time.perf_counter()
         try:
             reply = await head.route.respond(HttpRequest(head, client, body))
         except Unavailable as fault:
@@ -121,8 +117,6 @@ class HttpDoor:
             log(LogEvent.BUG, "error", fault)
             reply = self.refuse(Reason.STORE_UNAVAILABLE, "", 500)
         observe("hub_answer_seconds", time.perf_counter() - started, transport="http")
-        if changing:
-            crash("http.answer")
         return reply
 
     async def _send(self, reply: HttpReply, headers: Headers, send: Send, unread: Receive | None) -> None:

@@ -32,6 +32,8 @@ def check_head(head: HttpHead, limits: Limits) -> None:
     lengths, coded = head.all("content-length"), head.all("transfer-encoding")
     if len(lengths) > 1 or (lengths and (coded or not lengths[0].isdecimal())):
         raise WrongBody(Reason.INVALID, "Content-Length", 400)
+    if coded and [value.strip().lower() for value in coded] != ["chunked"]:
+        raise WrongBody(Reason.INVALID, "Transfer-Encoding", 400)
     if head.method in _WITH_BODY and not lengths and not coded:
         raise WrongBody(Reason.REQUIRED, "Content-Length", 411)
     if lengths and (len(lengths[0]) > 12 or int(lengths[0]) > limits.body):

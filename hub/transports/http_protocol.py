@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hub.transports.http import HttpDoor
 
 
+_FRAMING = 8
+"""A body in chunks of one byte is six times its size on the wire; beyond this only framing is sent."""
+
 # What a sender does wrong is said once, by us; uvicorn's own line would double it.
 _quiet = logging.getLogger("uvicorn.error.door")
 _quiet.setLevel(logging.ERROR)
@@ -34,8 +37,8 @@ class DoorProtocol(HttpToolsProtocol):
         super().__init__(*given, **more)
         self._door: HttpDoor = self.config.app  # type: ignore[assignment]
         self.logger = _quiet
-        self._head_bytes = 0
         self._in_head = True
+        self._head_bytes = self._header_bytes = self._message_bytes = 0
         self._clock: asyncio.TimerHandle | None = None
         self._wrong: tuple[Reason, str, int] | None = None
 
@@ -54,15 +57,20 @@ class DoorProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._wrong is not None or self.parser is None:
             return
+        self._message_bytes += len(data)
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._wrong is None and self._in_head and self._head_bytes > self._door.limits.head + self._door.limits.target:
+        limits = self._door.limits
+        if self._wrong is None and self._in_head and self._head_bytes > limits.head + limits.target:
             self._refuse(Reason.TOO_LARGE, "", 431)
+        elif self._wrong is None and self._message_bytes > _FRAMING * limits.body + limits.head:
+            self._refuse(Reason.TOO_LARGE, "", 413)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._header_bytes = self._message_bytes = 0
         if self._clock is None:
             self._start_clock()
 
@@ -72,9 +80,11 @@ class DoorProtocol(HttpToolsProtocol):
             self._wrong_head(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        limits = self._door.limits
-        if len(self.headers) > limits.headers or sum(len(one) + len(other) + 4 for one, other in self.headers[-limits.headers :]) > limits.head:
+        """Trailers count against the limits and are dropped: what comes after a body must not say who sent it."""
+        self._header_bytes += len(name) + len(value) + 4
+        if self._in_head:
+            super().on_header(name, value)
+        if len(self.headers) > self._door.limits.headers or self._header_bytes > self._door.limits.head:
             self._wrong_head(431)
 
     def on_headers_complete(self) -> None:

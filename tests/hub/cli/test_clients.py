@@ -1,0 +1,119 @@
+"""`hub clients` as a person types it, against a real database and a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import confluent_kafka
+import pytest_asyncio
+
+from hub.embedded.stores import StoreAddresses
+from hub.ledger.database import open_pool
+from hub.security.clients import Clients
+from hub.security.hub_key import open_sealing
+from hub.settings import load
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> dict[str, object]:
+        (only,) = self.out.splitlines()
+        found: dict[str, object] = json.loads(only)
+        assert list(found) == sorted(found)
+        return found
+
+
+Hub = Callable[..., Awaitable[Ended]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hub(stores: StoreAddresses, database: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Hub]:
+    (tmp_path / "key").write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")} | {
+        "HUB_DATABASE": database, "HUB_KAFKA": stores.kafka, "HUB_KEY_FILE": str(tmp_path / "key"), "HUB_DATA": str(tmp_path / "data"),
+        "HUB_TOPIC_PREFIX": topic_prefix, "HUB_WEBHOOK_ALLOW": "127.0.0.1:9000",
+    }  # fmt: skip
+    if stores.kafka_user:
+        environment |= {"HUB_KAFKA_USER": stores.kafka_user, "HUB_KAFKA_PASSWORD": stores.kafka_password or ""}
+
+    async def run(*arguments: str) -> Ended:
+        command = [sys.executable, "-m", "hub", "clients", *arguments]
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
+        return Ended(process.returncode or 0, out.decode(), err.decode())
+
+    yield run
+
+
+async def test_a_client_is_added_listed_renewed_and_revoked_and_its_secrets_are_seen_once(hub: Hub, database: str, tmp_path: Path) -> None:
+    added = await hub("add", "gp-a", "--type", "gp", "--name", "Practice A", "--webhook", "http://127.0.0.1:9000/hook")
+    assert (added.code, sorted(added.line)) == (0, ["client", "kafka_password", "kafka_user", "key", "key_expires_at", "webhook_secret"])
+    key = str(added.line["key"])
+    listed = await hub("list")
+    assert (listed.line["id"], listed.line["scopes"], listed.line["revoked_at"]) == ("gp-a", ["referral.create", "referral.read", "task.read"], None)
+    assert not any(secret in listed.out for secret in (key, str(added.line["webhook_secret"])))
+    renewed = str((await hub("renew", "gp-a")).line["key"])
+    pool = await open_pool(database, size=2)
+    clients = Clients(pool, open_sealing(load(key_file=tmp_path / "key")))
+    await clients.load()
+    assert (clients.by_key(key), clients.by_key(renewed) is not None) == (None, True)
+    assert (await hub("revoke", "gp-a")).line == {"client": "gp-a", "revoked": True}
+    await clients.load()
+    await pool.close()
+    assert clients.by_key(renewed) is None
+    assert (await hub("list")).line["revoked_at"] is not None
+
+
+async def test_a_kafka_client_writes_its_own_topic_with_the_password_it_was_given(hub: Hub, stores: StoreAddresses, topic_prefix: str) -> None:
+    if stores.kafka_user is None:  # a Kafka that asks nobody for a login has no passwords to try
+        return
+    client = f"cm-{secrets.token_hex(3)}"
+    added = await hub("add", client, "--type", "case-management", "--kafka", "--reads", "referral-status")
+    assert (added.code, added.line["kafka_user"], added.line["webhook_secret"]) == (0, client, None)
+    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "SCRAM-SHA-256", "sasl.username": client}
+    sent = await asyncio.to_thread(_write, {**login, "bootstrap.servers": stores.kafka, "sasl.password": added.line["kafka_password"]}, topic_prefix, client)
+    assert sent == [None]
+    assert (await hub("revoke", client)).code == 0
+
+
+def _write(login: dict[str, object], prefix: str, client: str) -> list[object]:
+    sent: list[object] = []
+    producer = confluent_kafka.Producer({**login, "message.timeout.ms": 10_000})
+    producer.produce(f"{prefix}from.{client}", b"{}", on_delivery=lambda error, _message: sent.append(error))
+    producer.flush(15)
+    return sent
+
+
+WRONG = [
+    ("no type", ("add", "gp-b"), 64),
+    ("a scope that there is not", ("add", "gp-b", "--type", "gp", "--scope", "everything"), 64),
+    ("two ways to be told", ("add", "gp-b", "--type", "gp", "--webhook", "https://gp.nhs.wales/", "--mllp-out", "h:1"), 64),
+    ("an MLLP receiver without a port", ("add", "gp-b", "--type", "hospital", "--mllp-out", "hospital"), 64),
+    ("a facility without an address", ("add", "gp-b", "--type", "hospital", "--sending-facility", "W1"), 64),
+    ("a profile that is not there", ("add", "gp-b", "--type", "gp", "--profile", "/nowhere.json"), 64),
+    ("a webhook inside", ("add", "gp-b", "--type", "gp", "--webhook", "https://169.254.169.254/"), 78),
+    ("a client that nobody knows", ("revoke", "gp-z"), 64),
+    ("a renewal for nobody", ("renew", "gp-z"), 78),
+]
+
+
+async def test_what_cannot_be_done_is_a_plain_sentence_and_an_exit_code(hub: Hub) -> None:
+    for why, arguments, code in WRONG:
+        ended = await hub(*arguments)
+        assert (ended.code, ended.out) == (code, ""), (why, ended)
+        assert ended.err.strip(), why
+    assert (await hub("list")).out == ""
