@@ -125,9 +125,13 @@ class Serving:
         while not self._stopping:
             started = asyncio.get_running_loop().time()
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "hub", "run", stages, env={**environment, **self._metrics(stages)}, stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+                sys.executable,
+                *("-m", "hub", "run", stages),
+                env={**environment, **self._metrics(stages)},
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
                 preexec_fn=children.die_with_parent,
-            )  # fmt: skip
+            )
             self._running[stages] = process
             code = await process.wait()
             if code == 78:

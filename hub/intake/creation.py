@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from hub.deciding.policy import Policy
 from hub.deciding.triage import Result, Triage, triage
 from hub.intake import answers
 from hub.intake.persons import hashes_of
-from hub.ledger.changes import Locked, NewEvent, NewItem, NewReferral, PersonHash, Waiting
+from hub.ledger.changes import Locked, NewEvent, NewItem, NewReferral, Waiting
 from hub.ledger.sealing import Sealing
 from hub.places import Places
 from hub.recording import Recorder, Tree, fhir_task, filler_id, patient_reference, request_reference, task_id, thin_json
@@ -28,7 +29,8 @@ from schemas.messages import Accepted, Fact
 from schemas.place import Certainty
 from schemas.referral import Referral
 from schemas.rejection import Reason
-from schemas.task import Clock, Party, Role
+from schemas.task import Clock, Party, ReferralState, Role
+from schemas.words import Text
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 
@@ -76,8 +78,10 @@ class Maker:
         return Triage(Result.HOLD, (Reason.DECEASED, *(reason for reason in found.reasons if reason is not Reason.DECEASED)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Pending:
+    """One referral being made; what several parts need is worked out once."""
+
     maker: Maker
     arrival: Arrival
     fact: Fact
@@ -88,23 +92,25 @@ class _Pending:
     def made(self) -> Made:
         state = open_referral(str(self.id), task_id(self.id, Role.COORDINATION, 1))
         clocks = PolicyClocks(self.maker.policy)
-        first = self._received(state.coordination)
-        locked = self._locked(state)
-        recorder = Recorder(locked, f"{self._cause}/held", self._source, clocks, causation=str(first.id))
+        task = fhir_task(self._tree, state.coordination, self.arrival.received_at)
+        first = self._received(state, task)
+        recorder = Recorder(self._locked(state), f"{self._cause}/held", self._source, clocks, causation=str(first.id))
         reason = self.risk.reasons[0] if self.risk.result is Result.HOLD else None
         if reason is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
+            task = fhir_task(self._tree, recorder.state.coordination, self.arrival.received_at)
         effects = recorder.effects()
         seconds = clocks.seconds(Clock.ROUTE, self.referral.priority, self.arrival.received_at)
         waiting = effects.waiting if isinstance(effects.waiting, Waiting) else Waiting(Party.HUB, "routing", Clock.ROUTE, seconds)
-        items = (*effects.items, *self._practical(clocks))
         new = NewReferral(
-            id=self.id, ref=ReferralRef.of(self.id).value, client=self.arrival.client, connector=self.arrival.connector,
-            correlation=self.fact.about.correlation, state=effects.state, events=(first, *effects.events), waiting=waiting,
-            priority=self.referral.priority, area=self._area, needs=self._needs, content=self._content, message=self.arrival.body,
-            person=self._person, held=reason, items=items, trace=self.arrival.trace,
+            id=self.id, ref=self._ref, client=self.arrival.client, connector=self.arrival.connector, correlation=self.fact.about.correlation,
+            state=effects.state, events=(first, *effects.events), waiting=waiting, priority=self.referral.priority, area=self._area, needs=self._needs,
+            content=content_of(self.referral, self.fact.bundle, self.risk), message=self.arrival.body,
+            person=hashes_of(self.referral.person, self.maker.sealing), held=reason, items=(*effects.items, *self._practical(clocks)),
+            trace=self.arrival.trace,
         )  # fmt: skip
-        return Made(new, self._accepted(effects.state.version, reason, seconds, effects.state.coordination))
+        said = Accepted(str(self.id), self._ref, effects.state.version, self.fact.type, self._words(reason, seconds), reason, (*self._requests, task))
+        return Made(new, said)
 
     @property
     def _cause(self) -> str:
@@ -114,57 +120,47 @@ class _Pending:
     def _source(self) -> str:
         return f"/connectors/{self.arrival.connector}"
 
-    @property
+    @cached_property
+    def _ref(self) -> str:
+        return ReferralRef.of(self.id).value
+
+    @cached_property
     def _area(self) -> str | None:
         place = self.maker.places.resolve(self.referral.person.postcode or "")
         sure = [share.code for share in place.authorities if share.weight > 0.999]
         return sure[0] if sure and place.certainty is not Certainty.UNKNOWN else None
 
-    @property
+    @cached_property
     def _needs(self) -> tuple[str, ...]:
         return tuple(sorted({code for need in self.referral.needs for code in need_of(need.system, need.code)}))
 
-    @property
-    def _person(self) -> tuple[PersonHash, ...]:
-        return hashes_of(self.referral.person, self.maker.sealing)
-
-    @property
-    def _content(self) -> bytes:
-        return content_of(self.referral, self.fact.bundle, self.risk)
-
-    @property
+    @cached_property
     def _tree(self) -> Tree:
-        return Tree(self.id, ReferralRef.of(self.id).value, self.referral.priority, self.arrival.client, self.arrival.received_at)
+        return Tree(self.id, self._ref, self.referral.priority, self.arrival.client, self.arrival.received_at)
 
-    def _received(self, coordination: Any) -> NewEvent:  # Any: TaskState
-        state = open_referral(str(self.id), coordination.id)
-        resources = [self._original, self._filler, fhir_task(self._tree, coordination, self.arrival.received_at)]
-        payload = {**self.fact.bundle, "entry": [*self.fact.bundle["entry"], *({"fullUrl": _url(one), "resource": one} for one in resources[1:])]}
+    @cached_property
+    def _requests(self) -> tuple[JsonObject, JsonObject]:
+        """The sender's ServiceRequest as it is read back (`id` and `meta` are ours, all else is theirs), and the hub's own."""
+        sent = next(entry["resource"] for entry in self.fact.bundle["entry"] if entry["resource"]["resourceType"] == "ServiceRequest")
+        at = self.arrival.received_at.isoformat(timespec="milliseconds")
+        original = {**sent, "id": str(self.id), "meta": {"versionId": "1", "lastUpdated": at}}
+        about = {**sent, "subject": {"reference": patient_reference(self.id)}}
+        return original, build.filler_request(filler_id(self.id), about, request_reference(self.id), at)
+
+    def _received(self, state: ReferralState, task: JsonObject) -> NewEvent:
+        ours = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in (self._requests[1], task)]
         return NewEvent(
             id=event_id(self._cause, f"{FactType.RECEIVED.fact}/{self.id}"), type=FactType.RECEIVED, version=1, subject=request_reference(self.id),
-            source=self._source, payload=dump(payload), thin=thin_json(FactType.RECEIVED, state, coordination, self._area, self._needs, None),
-            task_id=UUID(coordination.id), correlation=self.fact.about.correlation,
+            source=self._source, payload=dump({**self.fact.bundle, "entry": [*self.fact.bundle["entry"], *ours]}),
+            thin=thin_json(FactType.RECEIVED, state, state.coordination, self._area, self._needs, None), task_id=UUID(state.coordination.id),
+            correlation=self.fact.about.correlation,
         )  # fmt: skip
 
-    @property
-    def _original(self) -> JsonObject:
-        """The sender's ServiceRequest as it is read back: `id` and `meta` are ours, all else is theirs."""
-        sent = next(entry["resource"] for entry in self.fact.bundle["entry"] if entry["resource"]["resourceType"] == "ServiceRequest")
-        meta = {"versionId": "1", "lastUpdated": self.arrival.received_at.isoformat(timespec="milliseconds")}
-        return {**sent, "id": str(self.id), "meta": meta}
-
-    @property
-    def _filler(self) -> JsonObject:
-        authored = self.arrival.received_at.isoformat(timespec="milliseconds")
-        subject = {**self._original, "subject": {"reference": patient_reference(self.id)}}
-        return build.filler_request(filler_id(self.id), subject, request_reference(self.id), authored)
-
-    def _locked(self, state: Any) -> Locked:  # Any: ReferralState
+    def _locked(self, state: ReferralState) -> Locked:
         return Locked(
-            id=self.id, ref=ReferralRef.of(self.id).value, client=self.arrival.client, connector=self.arrival.connector,
-            correlation=self.fact.about.correlation, state=state, content_version=1, held=None, clock=None, deadline_at=None, overdue=False,
-            priority=self.referral.priority, area=self._area, needs=self._needs, tried=(), task_clients={}, created={}, trace=self.arrival.trace,
-            now=self.arrival.received_at, content=b"", message=b"",
+            id=self.id, ref=self._ref, client=self.arrival.client, connector=self.arrival.connector, correlation=self.fact.about.correlation, state=state,
+            content_version=1, held=None, clock=None, deadline_at=None, overdue=False, priority=self.referral.priority, area=self._area, needs=self._needs,
+            tried=(), task_clients={}, created={}, trace=self.arrival.trace, now=self.arrival.received_at, content=b"", message=b"",
         )  # fmt: skip
 
     def _practical(self, clocks: PolicyClocks) -> tuple[NewItem, ...]:
@@ -172,19 +168,11 @@ class _Pending:
             return ()
         return (NewItem("practical", Reason.PRACTICAL_TONIGHT.value, clocks.alert_seconds),)
 
-    def _accepted(self, version: int, reason: Reason | None, seconds: int, coordination: Any) -> Accepted:  # Any: TaskState
+    def _words(self, reason: Reason | None, seconds: int) -> Text:
+        minutes = max(1, seconds // 60)
         if reason is not None:
-            words = answers.held(reason, self.maker.policy)
-        elif self.risk.result is Result.PRACTICAL:
-            words = answers.practical(max(1, seconds // 60))
-        else:
-            words = answers.searching(max(1, seconds // 60))
-        task = fhir_task(self._tree, coordination, self.arrival.received_at)
-        return Accepted(str(self.id), ReferralRef.of(self.id).value, version, self.fact.type, words, reason, (self._original, self._filler, task))
-
-
-def _url(resource: Mapping[str, Any]) -> str:
-    return f"urn:uuid:{resource['id']}"
+            return answers.held(reason, self.maker.policy)
+        return answers.practical(minutes) if self.risk.result is Result.PRACTICAL else answers.searching(minutes)
 
 
 def together(made: Sequence[Made]) -> tuple[tuple[NewReferral, ...], tuple[Accepted, ...]]:
