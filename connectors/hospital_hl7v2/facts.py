@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from connectors.hospital_hl7v2.findings import ending, read_conditions, read_observations, read_stay, texts
 from connectors.hospital_hl7v2.patient import numbers, read_patient, says_death
 from connectors.hospital_hl7v2.places import place_of, placed, places
-from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers
+from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
 from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, person_identifier
 from schemas.codes.discharge import Ending
 from schemas.events import FactType
@@ -37,7 +37,7 @@ _TELLS_ENDING = frozenset({"A03", "A08", "A31"})
 
 
 def referral_facts(source: Source, message: InboundMessage) -> Translation:
-    """One `referral.received.v1`. Raises Rejected with every reason: another service, nobody known."""
+    """One `referral.received.v1`. Raises Rejected with every reason: withdrawn, another service, nobody known."""
     reading = read_request(source)
     organizations = sum(one.resource["resourceType"] == "Organization" for one in reading.made)
     reading = reading + read_patient(source, organizations) + read_conditions(source) + read_observations(source)
@@ -46,10 +46,13 @@ def referral_facts(source: Source, message: InboundMessage) -> Translation:
     made = _in_order(reading.made)
     bundle = _bundle(source, FactType.RECEIVED, made, "ServiceRequest")
     table = places(made, FhirMessage(bundle))
+    over = withdrawn(source)
     try:
         referral, said = read_referral(bundle, "hospital", message.profile, message.received_at)
     except Rejected as fault:
-        raise Rejected(fault.reason, placed(fault.issues, table)) from None
+        raise Rejected((*over, *fault.issues)[0].reason, (*over, *placed(fault.issues, table))) from None
+    if over:
+        raise Rejected(over[0].reason, over)
     warnings = placed((*source.message.warnings, *reading.warnings, *said), table)
     about = About(None, referral_identifiers(source))
     referral = _as_said(referral, source, place_of(referral.service.at, table))

@@ -46,7 +46,8 @@ def read_request(source: Source) -> Reading:
     priority, about_priority = _priority(rf1)
     status, about_status = _status(rf1)
     written, about_dates = _written(rf1)
-    requester, asked = _requester(source), _asked(source)
+    requester = _requester(source)
+    asked = _asked(source, sum(one.resource["resourceType"] == "Practitioner" for one in requester))
     resource = {
         "resourceType": "ServiceRequest",
         "identifier": fhir_identifiers(referral_identifiers(source)),
@@ -59,7 +60,7 @@ def read_request(source: Source) -> Reading:
         "encounter": source.reference("Encounter") if source.message.first("PV1").component(19) else None,
         "authoredOn": written,
         "requester": {"reference": requester[0].url} if requester else None,
-        "performer": [{"reference": one.url} for one in asked if one.resource["resourceType"] != "Practitioner"],
+        "performer": [{"reference": one.url} for one in asked],
         "reasonCode": [_reason(source, one) for one in rf1.field(10).repetitions if concept(source, one)],
         "note": [{"text": said} for _, said in notes(source)],
     }
@@ -67,6 +68,13 @@ def read_request(source: Source) -> Reading:
     sources |= {f"category[{place}]": obr.at(4) for place, obr in enumerate(_orders_of(source))} | {"note": "NTE[1]-3", "identifier": rf1.at(6)}
     made = Made(rf1.place, source.url("ServiceRequest"), tidy(resource), sources)
     return Reading((made, *requester, *asked), (*about_priority, *about_status, *about_dates))
+
+
+def withdrawn(source: Source) -> tuple[Issue, ...]:
+    """A referral that its own sender calls rejected or expired (RF1-1) is nothing that can be acted on."""
+    rf1 = source.message.first("RF1")
+    is_over = referral_status_of(rf1.component(1)) == "revoked"
+    return (Issue(Reason.NO_REFERRAL, rf1.at(1), "hospital.withdrawn"),) if is_over else ()
 
 
 def notes(source: Source) -> list[tuple[int, str]]:
@@ -170,29 +178,26 @@ def _requester(source: Source) -> tuple[Made, ...]:
     return tuple(made) if len(made) > 1 else ()
 
 
-def _asked(source: Source) -> tuple[Made, ...]:
-    """PRD with role RT: a service by its name and place, or a person by theirs. What is named is the specialty that is asked for."""
+def _asked(source: Source, practitioners: int) -> tuple[Made, ...]:
+    """PRD with role RT: a person by name, or a service; `practitioners` stand before them in the message."""
     made: list[Made] = []
-    for ordinal, prd in enumerate(_providers(source, "referred-to"), 1):
-        numbers = [{"system": ODS, "value": code.value}] if (code := _code_of(prd)) else []
-        if prd.component(2, 2):
-            person = _practitioner(source, prd) or {}
-            made.append(Made(prd.place, source.url("Practitioner", ordinal + 1), person, {"": prd.at(2)}))
-            continue
-        words = list(dict.fromkeys(clean(said) for said in (prd.component(2), prd.component(4), prd.component(10)) if said))
-        special = [kind for one in prd.field(1).repetitions if not provider_role_of(one.component(1)) and (kind := concept(source, one))]
-        service = tidy(
-            {
-                "resourceType": "HealthcareService",
-                "identifier": numbers,
-                "specialty": [*special, *({"text": said} for said in words)],
-                "name": words[0] if words else None,
-            }
-        )
-        if len(service) > 1:
+    for prd in _providers(source, "referred-to"):
+        resource = _practitioner(source, prd) if prd.component(2, 2) else _service(source, prd)
+        if resource:
+            kind = resource["resourceType"]
+            before = sum(one.resource["resourceType"] == kind for one in made) + (practitioners if kind == "Practitioner" else 0)
             sources = {"": prd.at(), "specialty": prd.at(2), "name": prd.at(2)}
-            made.append(Made(prd.place, source.url("HealthcareService", ordinal), service, sources))
+            made.append(Made(prd.place, source.url(kind, before + 1), resource, sources))
     return tuple(made)
+
+
+def _service(source: Source, prd: Segment) -> JsonObject | None:
+    """The service that is asked, by name, place and organisation. What they say, and a further code of PRD-1, is its specialty."""
+    numbers = [{"system": ODS, "value": code.value}] if (code := _code_of(prd)) else []
+    words = list(dict.fromkeys(clean(said) for said in (prd.component(2), prd.component(4), prd.component(10)) if said))
+    special = [kind for one in prd.field(1).repetitions if not provider_role_of(one.component(1)) and (kind := concept(source, one))]
+    made = {"identifier": numbers, "specialty": [*special, *({"text": said} for said in words)], "name": words[0] if words else None}
+    return {"resourceType": "HealthcareService", **tidy(made)} if tidy(made) else None
 
 
 def _practitioner(source: Source, prd: Segment) -> JsonObject | None:

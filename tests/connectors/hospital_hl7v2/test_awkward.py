@@ -236,6 +236,7 @@ def test_the_zoo_is_large() -> None:
     assert len(ZOO) >= 110
 
 
+NAMES = ["RF1", "PRD", "PID", "PD1", "DG1", "OBR", "OBX", "NTE", "PV1", "MRG", "EVN"]
 FIELD = st.text(alphabet=st.sampled_from("^~\\&\"'0123456789ABYŵ \n\u2028-+.:"), max_size=30)
 
 
