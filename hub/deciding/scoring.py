@@ -63,7 +63,7 @@ def speaks(entry: Entry, wanted: Wanted) -> bool | None:
 def _language(entry: Entry, wanted: Wanted, _moment: Moment, _limits: Limits) -> float:
     """With no language stated, an offer in both Welsh and English is the best one (the active offer)."""
     if wanted.language is None and entry.languages:
-        return 1.0 if {"cy", "en"} <= entry.languages else 0.7
+        return 1.0 if {"cy", "en"} <= entry.languages else 0.85
     spoken = speaks(entry, wanted)
     return UNKNOWN if spoken is None else float(spoken)
 
@@ -106,13 +106,14 @@ def _freshness(entry: Entry, wanted: Wanted, _moment: Moment, limits: Limits) ->
 
 
 def _age(entry: Entry, wanted: Wanted, _moment: Moment, _limits: Limits) -> float:
-    """Somebody for just these ages fits better than somebody for everybody."""
+    """Somebody for just these ages fits better than somebody for everybody; of a person whose age is not known the reverse is so."""
     ages = entry.row.age
     if ages.min is None and ages.max is None:
         return 0.7
+    narrow = ages.max is not None and ages.max - (ages.min or 0) <= 30
     if wanted.ages is None:
-        return UNKNOWN
-    return 1.0 if ages.min is not None and ages.max is not None and ages.max - ages.min <= 30 else 0.8
+        return 0.0 if narrow else 0.6
+    return 1.0 if narrow else 0.8
 
 
 def _distance(entry: Entry, wanted: Wanted, _moment: Moment, limits: Limits) -> float:

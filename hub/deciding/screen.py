@@ -44,7 +44,8 @@ class Read:
 def read(text: str) -> Read:
     """Small letters, no accents, no apostrophes; hyphens and slashes part words and nothing more. Welsh words that were shortened after a
     vowel stand in full: `niweidio'i hun` is `niweidio ei hun`."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text.translate(_INVISIBLE).replace("\r\n", "\n").replace("\r", "\n")) if not unicodedata.combining(c))
+    visible = text.translate(_INVISIBLE).replace("\r\n", "\n").replace("\r", "\n")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", visible) if not unicodedata.combining(c))
     words: list[str] = []
     breaks: list[int] = []
     pending = _NONE

@@ -108,11 +108,14 @@ def stated_needs(referral: Referral) -> tuple[StatedNeed, ...]:
 
 
 def ages_on(birth_date: str | None, today: date) -> tuple[int, int] | None:
-    """The youngest and the oldest that somebody with this birth date (YYYY, YYYY-MM or YYYY-MM-DD) may be; None when it is not known."""
+    """The youngest and the oldest that somebody with this birth date (YYYY, YYYY-MM or YYYY-MM-DD) may be; None when it is not known or not
+    yet come."""
     parts = tuple(int(part) for part in (birth_date or "").split("-") if part.isdigit())
     if not parts:
         return None
     earliest = (*parts, 1, 1)[:3]
+    if earliest > (today.year, today.month, today.day):
+        return None
     latest = (*parts, 12, 31) if len(parts) == 1 else (*parts, 31)[:3]
     return _age(latest, today), _age(earliest, today)
 
