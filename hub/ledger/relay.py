@@ -30,7 +30,7 @@ SHARDS = 64
 CHANNEL = "outbox"
 _SHARD_LOCK, _LIVE_LOCK, REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
 _PENDING = """
-SELECT o.seq, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
+SELECT o.seq AS place, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
 JOIN event e ON e.id = o.event_id JOIN referral r ON r.id = o.referral_id LEFT JOIN delivery d ON d.id = o.delivery_id
 WHERE o.shard = ANY($1) ORDER BY o.seq LIMIT $2
 """
@@ -110,7 +110,10 @@ class Relay:
 
     async def _share(self, connection: asyncpg.Connection) -> None:
         """Hold at most ceil(64 / live relays) shards; let go of what is too much, try for more."""
-        live = await connection.fetchval("SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::oid AND granted", _LIVE_LOCK)
+        live = await connection.fetchval(
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::oid AND granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())", _LIVE_LOCK,
+        )
         most = -(-SHARDS // max(1, live))
         held = list(self._shards)
         for shard in held[most:]:
@@ -196,7 +199,7 @@ async def _acknowledged(rows: Sequence[asyncpg.Record], futures: Sequence[Sequen
         if any(isinstance(outcome, BaseException) for outcome in outcomes):
             stopped.add(row["shard"])
         elif row["shard"] not in stopped:
-            done.append(row["seq"])
+            done.append(row["place"])
     return done
 
 
