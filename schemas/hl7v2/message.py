@@ -24,6 +24,15 @@ class Encoding:
         return "" if raw == NULL else escapes.decode(raw, self.separators, self.charset)
 
 
+def _component(raw: str, encoding: Encoding, number: int, sub: int | None) -> str:
+    parts = raw.split(encoding.separators.component, number)
+    if number > len(parts):
+        return ""
+    subs = parts[number - 1].split(encoding.separators.subcomponent)
+    wanted = 1 if sub is None else sub
+    return encoding.words(subs[wanted - 1]).strip() if wanted <= len(subs) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Repetition:
     """One repetition of a field; components count from 1."""
@@ -44,12 +53,7 @@ class Repetition:
 
     def component(self, number: int, sub: int | None = None) -> str:
         """The words of one component, or of its subcomponent; without `sub` its first one where there are several. Empty when absent."""
-        parts = self.raw.split(self.encoding.separators.component)
-        if number > len(parts):
-            return ""
-        subs = parts[number - 1].split(self.encoding.separators.subcomponent)
-        wanted = 1 if sub is None else sub
-        return self.encoding.words(subs[wanted - 1]).strip() if wanted <= len(subs) else ""
+        return _component(self.raw, self.encoding, number, sub)
 
     @property
     def text(self) -> str:
@@ -83,7 +87,7 @@ class Field:
 
     def component(self, number: int = 1, sub: int | None = None) -> str:
         """The words of one component of the first repetition; empty when absent."""
-        return Repetition(self.raw.split(self.encoding.separators.repetition, 1)[0], self.at, self.encoding).component(number, sub)
+        return _component(self.raw.split(self.encoding.separators.repetition, 1)[0], self.encoding, number, sub)
 
     @property
     def text(self) -> str:
@@ -113,7 +117,8 @@ class Segment:
 
     def component(self, number: int, component: int = 1, sub: int | None = None) -> str:
         """The words of one component of a field's first repetition; empty when absent."""
-        return self.field(number).component(component, sub)
+        raw = self.raw[number - 1] if 0 < number <= len(self.raw) else ""
+        return _component(raw.split(self.encoding.separators.repetition, 1)[0], self.encoding, component, sub) if raw else ""
 
 
 @dataclass(frozen=True, slots=True)
