@@ -135,7 +135,8 @@ def _grounds(
     if wanted.anywhere or 0 < max(wanted.shares.values(), default=0.0) < 1:
         yield Grounds(Reason.AREA_UNCERTAIN, "person.postcode")
     if prescribers and speaks(prescribers[0].entry, wanted) is False:
-        yield Grounds(Reason.LANGUAGE, "person.language_spoken" if referral.person.language_spoken else "person.language_written")
+        spoken = wanted.language == referral.person.language_spoken
+        yield Grounds(Reason.LANGUAGE, "person.language_spoken" if spoken else "person.language_written")
     if referral.consent.direct_care is None and not moment.agreement:
         yield Grounds(Reason.NO_CONSENT_STATED, "consent.direct_care")
     if moment.triage.result is Result.PRACTICAL:

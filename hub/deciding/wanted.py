@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
@@ -11,10 +12,12 @@ from hub.deciding.triage import CLEAR, Triage
 from hub.directory.entry import Point
 from schemas.codes.areas import authorities
 from schemas.codes.flags import Flag
+from schemas.codes.languages import languages
 from schemas.codes.needs import CONVERSATION, need_of
 from schemas.place import Certainty, Place
 from schemas.referral import Referral
 
+_DAY = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
 _NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
@@ -36,6 +39,11 @@ class Moment:
     died: bool = False
     agreement: bool | None = None
     all_exclusions: bool = False
+
+    def counting(self, taken: Mapping[str, int]) -> Moment:
+        """The same moment with places counted anew for these ids, as they are found under the lock: decide again with it when the chosen
+        one's place has gone, so that the record and its words are about who is really chosen."""
+        return replace(self, taken={**self.taken, **taken})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def wanted_of(referral: Referral, moment: Moment) -> Wanted:
     return Wanted(
         needs=needs,
         codes=frozenset(need.code for need in needs) - {CONVERSATION},
-        language=referral.person.language_spoken or referral.person.language_written,
+        language=next((code for code in (referral.person.language_spoken, referral.person.language_written) if code in languages()), None),
         ages=ages_on(referral.person.birth_date, today),
         source=referral.source.value,
         priority=referral.priority,
@@ -110,9 +118,9 @@ def stated_needs(referral: Referral) -> tuple[StatedNeed, ...]:
 def ages_on(birth_date: str | None, today: date) -> tuple[int, int] | None:
     """The youngest and the oldest that somebody with this birth date (YYYY, YYYY-MM or YYYY-MM-DD) may be; None when it is not known or not
     yet come."""
-    parts = tuple(int(part) for part in (birth_date or "").split("-") if part.isdigit())
-    if not parts:
+    if not birth_date or not _DAY.fullmatch(birth_date):
         return None
+    parts = tuple(int(part) for part in birth_date.split("-"))
     earliest = (*parts, 1, 1)[:3]
     if earliest > (today.year, today.month, today.day):
         return None

@@ -150,8 +150,8 @@ def test_equal_scores_are_ordered_by_id_bytewise() -> None:
 
 def test_a_full_prescriber_makes_way_for_the_next() -> None:
     here = directory((prescriber("p1", capacity={"state": "capacity", "places": 1}), prescriber("p2", languages=["en"])))
-    first = decide(LONELY, here, POLICY, moment_of(LONELY))
-    then = decide(LONELY, here, POLICY, moment_of(LONELY, taken={"p1": 1}))
+    moment = moment_of(LONELY)
+    first, then = decide(LONELY, here, POLICY, moment), decide(LONELY, here, POLICY, moment.counting({"p1": 1}))
     assert (getattr(first, "prescriber", None), getattr(then, "prescriber", None)) == ("p1", "p2")
     assert [(each.entry.id, each.exclusions[0].reason) for each in then.record.excluded] == [("p1", Reason.CAPACITY)]
 

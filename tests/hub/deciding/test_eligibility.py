@@ -125,6 +125,9 @@ def test_every_rule_gives_a_reason_that_excludes() -> None:
         ("1948-02-29", (78, 78)),
         (None, None),
         ("2026", (0, 0)),
+        ("abc", None),
+        ("9" * 5000, None),  # from a file, not from a translator
+        ("²²²²", None),
         ("2030-01-01", None),  # in the future: a mistake, which leaves nobody out
     ],
 )
