@@ -27,7 +27,7 @@ class HttpHead:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of this header, in order; `name` in small letters."""
-        return tuple(value for found, value in self.headers if found == name)
+        return tuple([value for found, value in self.headers if found == name])
 
     @property
     def joined(self) -> dict[str, str]:

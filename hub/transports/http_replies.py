@@ -13,6 +13,8 @@ ALWAYS: Headers = (
     ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),
 )
+_ALWAYS = [(name.encode(), value.encode()) for name, value in ALWAYS]
+_DOORS_OWN = frozenset({"content-length", "connection", "transfer-encoding", "date", "server"})
 _ECHOED = ("x-request-id", "x-correlation-id")
 _ECHO = re.compile(r"[\x21-\x7e]{1,128}")
 _WIRE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -20,17 +22,18 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def wire_headers(reply: HttpReply, sent: Headers, *, close: bool) -> list[tuple[bytes, bytes]]:
-    """What stands before the body: the reply's own headers, the sender's ids, what every answer has, length and type. A value that would
-    break a line is left out."""
-    found = {name: [value] for name, value in ALWAYS}
-    found |= {name: [value] for name in _ECHOED if (value := _echo(sent, name))}
-    if reply.body:
-        found["content-type"] = [reply.content_type]
-    own: dict[str, list[str]] = {}
-    for name, value in reply.headers:
-        own.setdefault(name.lower(), []).append(value)
-    found |= own | {"content-length": [str(len(reply.body))]} | ({"connection": ["close"]} if close else {})
-    return [(name.encode(), value.encode("latin-1", "replace")) for name, values in found.items() for value in values if _sound(name, value)]
+    """What stands before the body: length and type, the reply's own headers, the sender's ids, and what every answer has unless the reply
+    says otherwise. A value that would break a line is left out."""
+    own = [(name.lower(), value) for name, value in reply.headers if name.lower() not in _DOORS_OWN]
+    named = {name for name, _ in own}
+    found = [(b"content-length", b"%d" % len(reply.body))]
+    if reply.body and "content-type" not in named:
+        found.append((b"content-type", reply.content_type.encode("latin-1", "replace")))
+    if close:
+        found.append((b"connection", b"close"))
+    found += [(name.encode(), value.encode("latin-1", "replace")) for name, value in own if _sound(name, value)]
+    found += [(name.encode(), value.encode()) for name in _ECHOED if name not in named and (value := _echo(sent, name))]
+    return found + (_ALWAYS if not named else [pair for pair in _ALWAYS if pair[0].decode() not in named])
 
 
 def _echo(sent: Headers, name: str) -> str | None:

@@ -260,3 +260,24 @@ WRONG_ROUTES = [
 def test_a_door_with_a_wrong_route_is_not_opened(routes: list[Route]) -> None:
     with pytest.raises(Misconfigured):
         HttpDoor(routes, authorize, refuse)
+
+
+REPLIES = [
+    ("its own policy for a page", (("Content-Security-Policy", "default-src 'self'"),), {"content-security-policy": ["default-src 'self'"]}),
+    ("two of one name", (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), {"set-cookie": ["a=1", "b=2"]}),
+    ("a value that would end the line", (("Location", "/x\r\nSet-Cookie: evil=1"),), {"location": None, "set-cookie": None}),
+    ("a name that is none", (("Bad Name", "1"),), {"bad name": None}),
+    ("framing, which is the door's", (("Content-Length", "0"), ("Transfer-Encoding", "chunked")), {"content-length": ["2"], "transfer-encoding": None}),
+    ("the sender's id, said by the route", (("X-Request-Id", "theirs"),), {"x-request-id": ["theirs"]}),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), [row[1:] for row in REPLIES], ids=[row[0] for row in REPLIES])
+async def test_what_a_route_says_in_headers_stands_as_far_as_it_can(given: tuple[tuple[str, str], ...], expected: dict[str, list[str] | None]) -> None:
+    async def respond(_request: HttpRequest) -> HttpReply:
+        return HttpReply(200, b"{}", headers=given)
+
+    async with bench(more=[Route("GET", "/odd", respond, Open.TO_ALL)]) as door:
+        answer = await raw(door.server.port, b"GET /odd HTTP/1.1\r\nHost: h\r\nX-Request-Id: mine\r\n\r\n")
+    assert answer is not None
+    assert {name: answer.headers.get(name) for name in expected} == expected

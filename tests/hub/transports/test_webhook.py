@@ -15,6 +15,7 @@ import httpcore
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from hub import crashpoints
 from hub.errors import Misconfigured, Unavailable
 from hub.transports.webhook import LONGEST_ANSWER, WebhookCall, WebhookSender
 from schemas.messages import ReceiverReply
@@ -267,3 +268,14 @@ async def test_one_receiver_that_does_not_answer_keeps_no_other_waiting() -> Non
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         await sender.close()
+
+
+@pytest.mark.parametrize("point", ["webhook.sent", "webhook.answered"])
+async def test_each_sending_passes_its_crash_points_once(point: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crashpoints, "_armed", None)  # put back afterwards: nothing stays armed
+    crashpoints.arm(point, 1_000_000)
+    armed = crashpoints._armed
+    assert armed is not None
+    async with receiver(says(200)) as noted:
+        await told(noted, call(noted.port))
+    assert armed.seen == 1
