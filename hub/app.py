@@ -17,6 +17,7 @@ from hub.errors import Misconfigured, Unavailable
 from hub.intake.creation import Maker
 from hub.intake.door import Intake
 from hub.intake.from_clients import FromClients
+from hub.ledger.audit import keep_chained
 from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
 from hub.ledger.epoch import kafka_epoch
@@ -152,7 +153,7 @@ async def _dispatch(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
 async def _watch(hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
     from hub.watch import Watch
 
-    return [Watch(hub.ledger, hub.policy).run()]
+    return [Watch(hub.ledger, hub.policy).run(), keep_chained(hub.ledger.pool, hub.sealing)]
 
 
 async def _reading(_hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:

@@ -81,7 +81,8 @@ def event_id_on(topic: str, event: UUID) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as it stands on a topic. `key` is the referral id (or the area, for `directory`); `sequence` the referral's version."""
+    """One event as it stands on a topic. `key` is the referral id (or the area, for `directory`); `sequence` the referral's version;
+    `trace` the W3C traceparent of the journey (CloudEvents distributed tracing extension)."""
 
     id: UUID
     type: FactType
@@ -92,6 +93,7 @@ class Event:
     sequence: int
     correlation: str | None = None
     causation: str | None = None
+    trace: str | None = None
     content_type: str = FHIR_CONTENT
     data: bytes = field(default=b"", repr=False)
 
@@ -134,6 +136,8 @@ def to_record(event: Event) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
         attributes["correlationid"] = event.correlation
     if event.causation is not None:
         attributes["causationid"] = event.causation
+    if event.trace is not None:
+        attributes["traceparent"] = event.trace
     message = to_binary(CloudEvent(attributes, event.data), _RAW)
     return event.key.encode(), list(message.headers.items()), message.value
 
@@ -158,6 +162,7 @@ def from_record(key: bytes | None, headers: Iterable[tuple[str, bytes]], value: 
             sequence=int(found.get_extension("sequence")),
             correlation=found.get_extension("correlationid"),
             causation=found.get_extension("causationid"),
+            trace=found.get_extension("traceparent"),
             content_type=found.get_datacontenttype() or FHIR_CONTENT,
             data=value,
         )

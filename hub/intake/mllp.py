@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from hub.crashpoints import crash
 from hub.errors import Unavailable
 from hub.intake.door import Intake
 from hub.ledger import refusals
@@ -23,6 +22,7 @@ from schemas.hl7v2 import read_header
 from schemas.messages import InboundMessage
 from schemas.rejection import Issue, Reason, Rejected
 
+_NO_ANSWER_YET = 425
 _FAULTS = {FrameFault.TOO_LARGE: Reason.TOO_LARGE, FrameFault.NO_TRAILER: Reason.FRAME}
 
 
@@ -35,14 +35,13 @@ class MllpDoor:
     clients: Clients
 
     async def on_frame(self, peer: Peer, content: bytes) -> Sequence[bytes] | None:
-        """The acknowledgements of one frame, in order; None where no answer may be given yet (the sender tries again)."""
+        """The acknowledgements of one frame, in order (none for a sender that asks for none); None where no answer may be given yet."""
         with cleared(trace_from(None), transport="mllp"):
-            crash("mllp.frame.read")
             client = self._client(peer, content)
             if client is None:
                 return await self._stranger(content)
             reply = await self.intake.receive(self.registered, self._message(content, client), client, "mllp")
-            return reply.parts or None
+            return None if reply.status == _NO_ANSWER_YET else reply.parts
 
     async def on_fault(self, peer: Peer, fault: FrameFault, head: bytes) -> bytes | None:
         """Frames that are too large or have no end are refused by name; the rest leaves nobody to answer. All are counted, none is silent."""

@@ -107,9 +107,10 @@ def prepare(creation: Creation, sealing: Sealing) -> Prepared:
 async def write(connection: Connection, batch: Sequence[Prepared], sealing: Sealing) -> list[Outcome]:
     """Write the batch in the open transaction: locks on the persons first, then one statement; an outcome for each, in order."""
     batch = await _with_marks(connection, batch, sealing)
-    found = await connection.fetch(_INSERT, *_arguments(batch))
-    taken = {(row["client"], row["key"]) for row in found}
-    return [await _outcome(connection, one, taken, sealing) for one in batch]
+    first = {(one.creation.request.client, one.creation.request.key): one for one in reversed(batch)}  # of a key that stands twice in the batch
+    found = await connection.fetch(_INSERT, *_arguments(list(first.values())))
+    made = [first[row["client"], row["key"]] for row in found]
+    return [await _outcome(connection, one, made, sealing) for one in batch]
 
 
 async def stored_answer(connection: Connection, client: str, key: str, body_hash: bytes, sealing: Sealing) -> RepeatedRequest | KeyReused | None:
@@ -127,9 +128,9 @@ async def stored_answer(connection: Connection, client: str, key: str, body_hash
     return RepeatedRequest(sealing.key(row["referral_id"], row["sealing_key"]).open("answer", row["answer"]))
 
 
-async def _outcome(connection: Connection, one: Prepared, taken: set[tuple[str, str]], sealing: Sealing) -> Outcome:
+async def _outcome(connection: Connection, one: Prepared, made: Sequence[Prepared], sealing: Sealing) -> Outcome:
     request = one.creation.request
-    if (request.client, request.key) in taken:
+    if any(one is each for each in made):
         return Done(referrals=tuple(referral.id for referral in one.creation.referrals), answer=request.answer)
     return await stored_answer(connection, request.client, request.key, request.body_hash, sealing) or KeyReused()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -40,6 +40,7 @@ UPDATE delivery SET state = 'delivered', finished_at = now(), attempts = attempt
 WHERE id IN (SELECT delivery_id FROM gone WHERE delivery_id IS NOT NULL) AND state = 'pending'
 """
 _LOST: tuple[type[BaseException], ...] = (Unavailable, *LOST)
+_NOT_THIN = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
 Record = tuple[str, bytes, list[tuple[str, bytes]], bytes]
 
 
@@ -165,24 +166,22 @@ def event_of(row: asyncpg.Record, sealing: Sealing) -> Event:
         data, content = sealing.key(row["referral_id"], row["sealing_key"]).open(f"event|{row['id']}", row["payload"]), None
     except NotReadable:
         data, content = row["thin"].encode(), JSON_CONTENT
-    return Event(
+    event = Event(
         id=row["id"], type=FactType(row["type"]), key=str(row["referral_id"]), subject=row["subject"], time=_utc(row["time"]), source=row["source"],
-        sequence=row["version"], correlation=row["correlation"], causation=row["causation"], data=data, **({"content_type": content} if content else {}),
+        sequence=row["version"], correlation=row["correlation"], causation=row["causation"], trace=row["trace"], data=data,
     )  # fmt: skip
+    return replace(event, content_type=content) if content else event
 
 
 def _copy(event: Event, topic: str, data: bytes, content_type: str) -> Event:
-    return Event(
-        id=event_id_on(topic, event.id), type=event.type, key=event.key, subject=event.subject, time=event.time, source=event.source,
-        sequence=event.sequence, correlation=event.correlation, causation=event.causation, content_type=content_type, data=data,
-    )  # fmt: skip
+    return replace(event, id=event_id_on(topic, event.id), content_type=content_type, data=data)
 
 
 def _plain(record: tuple[bytes, list[tuple[str, bytes]], bytes], fact: FactType, thin: str) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
     """The thin copy's headers say no more than its body: its type is the fact that may be shown; it names no journey."""
     key, headers, value = record
     shown = fact.value if f'"fact":"{fact.fact}"' in thin else "referral.status.v1"
-    keep = [(name, shown.encode() if name == "ce_type" else held) for name, held in headers if name not in ("ce_correlationid", "ce_causationid")]
+    keep = [(name, shown.encode() if name == "ce_type" else held) for name, held in headers if name not in _NOT_THIN]
     return key, keep, value
 
 

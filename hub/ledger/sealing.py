@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hub.errors import Misconfigured
@@ -43,17 +44,19 @@ class ReferralKey:
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """The hub's two keys: one wraps referral keys, one makes look-up hashes. Both are derived from one secret of 32 bytes."""
+    """The hub's keys: one wraps referral keys, one makes look-up hashes, one signs. All are derived from one secret of 32 bytes."""
 
     _wrapping: AESGCM = field(repr=False)
     _hashing: bytes = field(repr=False)
+    _signing: Ed25519PrivateKey = field(repr=False)
 
     @classmethod
     def from_secret(cls, secret: bytes) -> Sealing:
         """Raises Misconfigured unless the secret has 32 bytes that are not all the same."""
         if len(secret) != 32 or len(set(secret)) < 8:
             raise Misconfigured("The hub's key must be 32 random bytes in base64; make one with: openssl rand -base64 32")
-        return cls(AESGCM(hmac.digest(secret, b"wrap", "sha256")), hmac.digest(secret, b"hash", "sha256"))
+        signing = Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, b"sign", "sha256"))
+        return cls(AESGCM(hmac.digest(secret, b"wrap", "sha256")), hmac.digest(secret, b"hash", "sha256"), signing)
 
     def new_key(self, referral_id: UUID) -> ReferralKey:
         """A fresh key for one referral."""
@@ -75,6 +78,15 @@ class Sealing:
     def open(self, purpose: str, sealed: bytes) -> bytes:
         """The content. Raises NotReadable."""
         return _opened(self._wrapping, sealed, purpose)
+
+    def sign(self, head: bytes) -> bytes:
+        """The hub's Ed25519 signature of a chain's head."""
+        return self._signing.sign(head)
+
+    def check_signature(self, head: bytes, signature: bytes) -> bool:
+        """True when it is the hub's. Raises InvalidSignature when it is not."""
+        self._signing.public_key().verify(signature, head)
+        return True
 
     def hash(self, kind: str, value: str) -> bytes:
         """The keyed hash by which a person, or a client's key, is looked up."""

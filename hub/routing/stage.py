@@ -21,10 +21,10 @@ from hub.ledger.changes import Decision as Change
 from hub.ledger.commit import Ledger
 from hub.places import Places
 from hub.recording import Recorder
-from hub.routing.assigning import assign, hold, tried
+from hub.routing.assigning import Routed, assign, hold, tried
 from hub.routing.reads import Content, DirectoryReader, contents
 from hub.security.clients import Clients
-from hub.telemetry import LogEvent, count, log
+from hub.telemetry import LogEvent, cleared, count, log, trace_from
 from schemas.events import Event, FactType
 from schemas.rejection import Reason
 
@@ -128,8 +128,13 @@ def _choices(decision: Assign) -> tuple[str, ...]:
 def _logged(locked: Locked, effects: Effects, decision: Decision) -> Effects:
     routed = effects.result
     count("hub_decisions_total", outcome=routed.outcome)
+    with cleared(trace_from(locked.trace), stage=STAGE):
+        _log(locked, routed, decision)
+    return effects
+
+
+def _log(locked: Locked, routed: Routed, decision: Decision) -> None:
     log(
         LogEvent.ROUTING_DECIDED, referral=str(locked.id), ref=locked.ref, outcome=routed.outcome, prescriber=routed.prescriber, reason=routed.reason,
         policy=decision.record.policy.version, certainty=decision.record.place.certainty.value,
     )  # fmt: skip
-    return effects
