@@ -44,9 +44,7 @@ def area_words(wanted: Wanted) -> Text:
         return text("explain.area.unknown" if wanted.anywhere else "explain.area.outside")
     if max(wanted.shares.values()) >= 1:
         return authorities()[next(iter(wanted.shares))].name
-    parts = (
-        text("explain.area.share", area=authorities()[code].name, percent=min(99, max(1, round(100 * weight)))) for code, weight in wanted.shares.items()
-    )
+    parts = (text("explain.area.share", area=authorities()[code].name, percent=min(99, max(1, round(100 * weight)))) for code, weight in wanted.shares.items())
     return text("explain.area.uncertain", areas=listed(parts))
 
 

@@ -60,9 +60,7 @@ HELD: list[tuple[dict[str, object], dict[str, object], list[str]]] = [
 
 
 @pytest.mark.parametrize(("stated", "moment", "wanted"), HELD)
-def test_life_events_then_triage_then_consent_hold_before_anybody_is_looked_at(
-    stated: dict[str, object], moment: dict[str, object], wanted: list[str]
-) -> None:
+def test_life_events_then_triage_then_consent_hold_before_anybody_is_looked_at(stated: dict[str, object], moment: dict[str, object], wanted: list[str]) -> None:
     held = referral(**{"postcode": "CF10 1AA", "needs": ("loneliness",), **stated})  # type: ignore[arg-type]
     found = decide(held, directory((prescriber(),), (asset(),)), POLICY, moment_of(held, **moment))  # type: ignore[arg-type]
     assert isinstance(found, Hold)
