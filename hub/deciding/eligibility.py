@@ -30,7 +30,8 @@ Rule = Callable[[Entry, Wanted, Moment, Limits], Exclusion | None]
 def exclusions(entry: Entry, wanted: Wanted, moment: Moment, policy: Policy) -> tuple[Exclusion, ...]:
     """Every rule that this entry fails for this referral; empty when it may be chosen."""
     limits = policy.rules.limits
-    return tuple(found for rule in _RULES[entry.kind] if (found := rule(entry, wanted, moment, limits)) is not None)
+    found = [rule(entry, wanted, moment, limits) for rule in _RULES[entry.kind]]
+    return tuple([one for one in found if one is not None])
 
 
 def share_of(entry: Entry, wanted: Wanted) -> float:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from hub.deciding.policy import Policy
 from hub.deciding.scoring import Candidate, speaks
 from hub.deciding.wanted import Moment, Wanted
-from hub.deciding.wording import ages_words, area_words, capacity_words, day_words, language_words, listed, need_words, served_words
+from hub.deciding.wording import ages_words, area_words, capacity_words, day_words, language_words, listed, need_words, say, served_words
 from hub.directory.entry import Entry
 from schemas.codes.sources import Source
 from schemas.rejection import Reason
-from schemas.words import Text, text
+from schemas.words import Text
 
 _COMFORTS = ("step-free", "hearing-loop", "transport-offered", "bus-route", "quiet-space", "bsl")
 
@@ -24,21 +24,21 @@ def explain_assign(
     """Why this prescriber, and which assets as advice."""
     chosen = prescribers[0].entry
     about = (*_request(wanted), *_choice(chosen, wanted, moment), *_proposals(assets, wanted, policy), *_unmet(unmet))
-    others = (text("explain.others", number=len(prescribers) - 1),) if len(prescribers) > 1 else (text("explain.only-one"),)
+    others = (say("explain.others", number=len(prescribers) - 1),) if len(prescribers) > 1 else (say("explain.only-one"),)
     return _said((*about, *others))
 
 
 def explain_hold(wanted: Wanted, held: tuple[Reason, ...]) -> Text:
     """Why a human must look first. Says the reasons and nothing of the person's words."""
-    return _said((*_request(wanted), text("explain.held"), *(text(f"reason.{reason}") for reason in held)))
+    return _said((*_request(wanted), say("explain.held"), *(say(f"reason.{reason}") for reason in held)))
 
 
 def explain_no_prescriber(wanted: Wanted, out: Iterable[tuple[Reason, ...]], unmet: tuple[str, ...]) -> Text:
     """Why nobody can take it: `out` are the rules that each prescriber nearby fails."""
     causes = Counter(reasons[0] for reasons in out if len(reasons) == 1)
-    found = (text("explain.left-out", number=number, reason=text(f"reason.{reason}")) for reason, number in sorted(causes.items()))
+    found = (say("explain.left-out", number=number, reason=say(f"reason.{reason}")) for reason, number in sorted(causes.items()))
     why: tuple[Text, ...] = () if not wanted.shares else tuple(found)
-    return _said((*_request(wanted), text("explain.nobody"), *why, *_unmet(unmet)))
+    return _said((*_request(wanted), say("explain.nobody"), *why, *_unmet(unmet)))
 
 
 def _said(sentences: Iterable[Text]) -> Text:
@@ -48,51 +48,51 @@ def _said(sentences: Iterable[Text]) -> Text:
 
 def _request(wanted: Wanted) -> Iterator[Text]:
     stated = tuple(need.code for need in wanted.needs if need.because)
-    yield text("explain.needs", needs=need_words(stated)) if stated else text("explain.conversation")
-    yield text("explain.language", language=language_words((wanted.language,))) if wanted.language else text("explain.language.unknown")
-    yield text("explain.area", area=area_words(wanted))
-    yield text("explain.source", source=Source(wanted.source).label, priority=text(f"priority.{wanted.priority}"))
+    yield say("explain.needs", needs=need_words(stated)) if stated else say("explain.conversation")
+    yield say("explain.language", language=language_words((wanted.language,))) if wanted.language else say("explain.language.unknown")
+    yield say("explain.area", area=area_words(wanted))
+    yield say("explain.source", source=Source(wanted.source).label, priority=say(f"priority.{wanted.priority}"))
 
 
 def _choice(entry: Entry, wanted: Wanted, moment: Moment) -> Iterator[Text]:
     row = entry.prescriber
-    yield text("explain.serves", area=served_words(entry, wanted))
+    yield say("explain.serves", area=served_words(entry, wanted))
     if entry.languages:
-        yield text("explain.works-in", languages=language_words(row.languages))
+        yield say("explain.works-in", languages=language_words(row.languages))
     if speaks(entry, wanted) is False and wanted.language is not None:
-        yield text("explain.not-spoken", language=language_words((wanted.language,)))
+        yield say("explain.not-spoken", language=language_words((wanted.language,)))
     met = tuple(need.code for need in wanted.needs if need.code in entry.needs)
-    yield text("explain.takes", needs=need_words(met)) if met else text("explain.takes-all" if not entry.needs else "explain.begins")
-    yield text("explain.ages" if wanted.ages else "explain.ages.unknown", ages=ages_words(row.age.min, row.age.max))
-    yield text("explain.capacity", capacity=capacity_words(entry, moment.taken.get(entry.id, 0)))
+    yield say("explain.takes", needs=need_words(met)) if met else say("explain.takes-all" if not entry.needs else "explain.begins")
+    yield say("explain.ages" if wanted.ages else "explain.ages.unknown", ages=ages_words(row.age.min, row.age.max))
+    yield say("explain.capacity", capacity=capacity_words(entry, moment.taken.get(entry.id, 0)))
     if row.first_contact_days is not None:
-        yield text("explain.first-contact", days=row.first_contact_days)
-    yield text("explain.verified", day=day_words(row.verified_on)) if row.verified_on else text("explain.verified.never")
+        yield say("explain.first-contact", days=row.first_contact_days)
+    yield say("explain.verified", day=day_words(row.verified_on)) if row.verified_on else say("explain.verified.never")
 
 
 def _proposals(assets: tuple[Candidate, ...], wanted: Wanted, policy: Policy) -> Iterator[Text]:
     if not assets:
         return
-    yield text("explain.proposals", number=len(assets))
+    yield say("explain.proposals", number=len(assets))
     for each in assets[:3]:
-        yield text("explain.proposal", facts=listed(_asset(each, wanted, policy)))
+        yield say("explain.proposal", facts=listed(_asset(each, wanted, policy)))
 
 
 def _asset(each: Candidate, wanted: Wanted, policy: Policy) -> Iterator[Text]:
     row = each.entry.asset
     yield need_words(tuple(need.code for need in wanted.needs if need.code in each.entry.needs))
     if each.distance_km is not None:
-        yield text("explain.km", km=each.distance_km)
+        yield say("explain.km", km=each.distance_km)
     if row.languages:
         yield language_words(row.languages)
-    yield text(f"explain.cost.{row.cost}")
-    yield from (text(f"explain.access.{access}") for access in _COMFORTS if access in row.access)
+    yield say(f"explain.cost.{row.cost}")
+    yield from (say(f"explain.access.{access}") for access in _COMFORTS if access in row.access)
     if row.verified_on is None or (wanted.today - row.verified_on).days > policy.rules.limits.ring_first_days:
-        yield text("explain.ring-first")
+        yield say("explain.ring-first")
     if row.verified_on is not None:
-        yield text("explain.checked", day=day_words(row.verified_on))
+        yield say("explain.checked", day=day_words(row.verified_on))
 
 
 def _unmet(unmet: tuple[str, ...]) -> Iterator[Text]:
     if unmet:
-        yield text("explain.unmet", needs=need_words(unmet))
+        yield say("explain.unmet", needs=need_words(unmet))

@@ -13,6 +13,9 @@ from schemas.codes.needs import needs
 from schemas.directory import CapacityState
 from schemas.words import Text, text
 
+say = lru_cache(maxsize=16_384)(text)
+"""`text`, remembered: the same few thousand sentences are said again and again."""
+
 
 def listed(words: Iterable[Text]) -> Text:
     """Several, one after the other."""
@@ -29,13 +32,13 @@ def need_words(codes: tuple[str, ...]) -> Text:
 @lru_cache(maxsize=1024)
 def language_words(codes: tuple[str, ...]) -> Text:
     """The names of these languages; a code without a name is not said."""
-    return listed(text(f"language.{code}") for code in codes)
+    return listed(say(f"language.{code}") for code in codes)
 
 
 @lru_cache(maxsize=4096)
 def day_words(day: date) -> Text:
     """A day in full: 12 March 2026."""
-    return text("explain.day", day=day.day, month=text(f"explain.month.{day.month}"), year=day.year)
+    return text("explain.day", day=day.day, month=say(f"explain.month.{day.month}"), year=day.year)
 
 
 def area_words(wanted: Wanted) -> Text:
@@ -44,7 +47,7 @@ def area_words(wanted: Wanted) -> Text:
         return text("explain.area.unknown" if wanted.anywhere else "explain.area.outside")
     if max(wanted.shares.values()) >= 1:
         return authorities()[next(iter(wanted.shares))].name
-    parts = (text("explain.area.share", area=authorities()[code].name, percent=min(99, max(1, round(100 * weight)))) for code, weight in wanted.shares.items())
+    parts = (say("explain.area.share", area=authorities()[code].name, percent=min(99, max(1, round(100 * weight)))) for code, weight in wanted.shares.items())
     return text("explain.area.uncertain", areas=listed(parts))
 
 
