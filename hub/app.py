@@ -17,6 +17,7 @@ from hub.errors import Misconfigured, Unavailable
 from hub.intake.creation import Maker
 from hub.intake.door import Intake
 from hub.intake.from_clients import FromClients
+from hub.intake.gates import DiskGate
 from hub.ledger.audit import keep_chained
 from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
@@ -121,7 +122,8 @@ Parts = list[Coroutine[object, object, None]]
 async def _intake(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
     from hub.doors import open_http, open_mllp
 
-    intake = Intake(hub.ledger, Maker(hub.policy, hub.places, hub.sealing))
+    gate = DiskGate(hub.settings.data, hub.settings.minimum_free_mb * 2**20)
+    intake = Intake(hub.ledger, Maker(hub.policy, hub.places, hub.sealing), gate)
     await open_mllp(hub, intake, doors)
     await open_http(hub, intake, doors)
     parts: Parts = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from hub.errors import Unavailable
 from hub.intake import answers
 from hub.intake.changes import PERSON_FACTS, Changer, about
 from hub.intake.creation import Arrival, Made, Maker, together
+from hub.intake.gates import no_gate
 from hub.intake.reads import referral_of_task
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, KeyReused, Outcome, RepeatedRequest, RequestRow
@@ -38,6 +39,7 @@ class Intake:
 
     ledger: Ledger
     maker: Maker
+    gate: Callable[[], None] = no_gate
     changer: Changer = field(init=False)
     _in_flight: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class Intake:
                 return connector.answer(message, NotStored(max(1, int(fault.retry_after))))
 
     async def _receive(self, registered: Registered, message: InboundMessage, client: Client, key: str, transport: str) -> Reply:
+        self.gate()
         translation = registered.connector.translate(message)
         trace = current_trace()
         if message.received_at is None:
