@@ -79,46 +79,52 @@ class _Batch:
         consumed = Consumed(STAGE, event.id)
         if content is None:
             return Amendment(lambda _locked: NoEffect(), (id_,), consumed=consumed)
-        decision = self._decide(content, frozenset())
+        decision = self._decide(content, self._moment(content, frozenset()))
         counted = _choices(decision)[:MOST_COUNTED] if isinstance(decision, Assign) else ()
         return Amendment(lambda locked: self._apply(locked, event, content, decision), (id_,), counted=counted, consumed=consumed)
 
-    def _decide(self, content: Content, declined: frozenset[str]) -> Decision:
+    def _moment(self, content: Content, declined: frozenset[str]) -> Moment:
         client = self.stage.clients.by_id(content.client)
         place = self.stage.places.resolve(content.referral.person.postcode or "")
-        agreement = client.profile.sharing_agreement if client else None
-        return decide(
-            content.referral, self.directory, self.stage.policy, Moment(self.now, place, self.taken, declined, agreement=agreement)
-        )
+        return Moment(self.now, place, self.taken, declined, agreement=client.profile.sharing_agreement if client else None)
+
+    def _decide(self, content: Content, moment: Moment) -> Decision:
+        return decide(content.referral, self.directory, self.stage.policy, moment)
 
     def _apply(self, locked: Locked, event: Event, content: Content, decision: Decision) -> Change:
         """Under the lock: the ledger is the truth, the event only told us to look."""
         if not locked.state.open or locked.state.hand_over is not None or locked.held is not None:
             log(LogEvent.ROUTING_SKIPPED, referral=str(locked.id), status=locked.state.coordination.status.value)
             return NoEffect()
-        stale = content.version != locked.content_version
-        if stale or tried(locked):
-            fresh = Content(locked.client, locked.content_version, referral_of(locked.content)) if stale else content
-            decision = self._decide(fresh, tried(locked))
+        if content.version != locked.content_version:
+            content = Content(locked.client, locked.content_version, referral_of(locked.content))
+            decision = self._decide(content, self._moment(content, tried(locked)))
+        elif tried(locked):
+            decision = self._decide(content, self._moment(content, tried(locked)))
+        decision = self._with_place(locked, content, decision)
         recorder = Recorder(locked, f"{event.id}|{STAGE}", f"/{STAGE}", self.stage.clocks, causation=str(event.id))
         return _logged(locked, self._effects(locked, recorder, decision), decision)
+
+    def _with_place(self, locked: Locked, content: Content, decision: Decision) -> Decision:
+        """The decision as it is with the places that are taken by now, so that what is explained is what is done. Raises PlacesGone."""
+        full = {one: self._places(one) for one, free in locked.free.items() if free is not None and free <= 0}
+        if not self.stage.guarded or not isinstance(decision, Assign):
+            return decision
+        if decision.prescriber in full:
+            decision = self._decide(content, self._moment(content, tried(locked)).counting({**self.taken, **full}))
+        if isinstance(decision, Assign) and decision.prescriber not in locked.free:
+            raise PlacesGone
+        return decision
+
+    def _places(self, prescriber: str) -> int:
+        return self.directory.by_id[prescriber].prescriber.capacity.places or 0
 
     def _effects(self, locked: Locked, recorder: Recorder, decision: Decision) -> Effects:
         if not isinstance(decision, Assign):
             reason = decision.record.reasons[0].reason if isinstance(decision, Hold) else Reason.NO_PRESCRIBER
             return hold(recorder, decision, reason)
-        free = [one for one in _choices(decision) if self._has_place(locked, one)]
-        if not free:
-            return hold(recorder, decision, Reason.NO_PRESCRIBER)
-        if free[0] not in locked.free and self.stage.guarded:
-            raise PlacesGone
-        client = self.directory.by_id[free[0]].prescriber.client
-        return assign(locked, recorder, decision, free[0], client, bundle_of(locked.content))
-
-    def _has_place(self, locked: Locked, prescriber: str) -> bool:
-        """A prescriber who was not counted may have one; that is looked at again, counted."""
-        free = locked.free.get(prescriber)
-        return not self.stage.guarded or free is None or free > 0
+        client = self.directory.by_id[decision.prescriber].prescriber.client
+        return assign(locked, recorder, decision, decision.prescriber, client, bundle_of(locked.content))
 
 
 def _choices(decision: Assign) -> tuple[str, ...]:
