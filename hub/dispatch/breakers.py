@@ -23,9 +23,10 @@ class Breakers:
         """The endpoints that are not to be tried now."""
         return frozenset(name for name, one in self._endpoints.items() if one.open_until > now)
 
-    def on_trial(self, name: str) -> bool:
-        """Whether the endpoint has rested and only one delivery should try it."""
-        return name in self._endpoints and self._endpoints[name].failures >= self.failures
+    @property
+    def on_trial(self) -> frozenset[str]:
+        """The endpoints that only one delivery should try at a time, when they have rested."""
+        return frozenset(name for name, one in self._endpoints.items() if one.failures >= self.failures)
 
     def succeeded(self, name: str) -> bool:
         """It answers; whether its breaker closed by that."""

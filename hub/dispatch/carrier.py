@@ -20,7 +20,7 @@ from hub.dispatch.schedule import SECONDS, next_pause
 from hub.errors import Misconfigured, Unavailable
 from hub.ledger import delivering
 from hub.ledger.commit import Ledger
-from hub.ledger.delivering import Claimed
+from hub.ledger.delivering import Claimed, Wanted
 from hub.registry import Registry
 from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
@@ -88,18 +88,20 @@ class Carrier:
         if free <= 0:
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        busy = Counter(self._under_way.values())
-        full = {name for name, sending in busy.items() if sending >= self.pace.each or self.breakers.on_trial(name)}
-        resting = sorted(full | self.breakers.resting(self.now()))
-        claimed = await delivering.claim(
-            self.ledger.pool, self.ledger.sealing, self.transport, resting=resting, each=self.pace.each, most=free, lease=self.pace.lease
-        )
+        claimed = await delivering.claim(self.ledger.pool, self.ledger.sealing, self._wanted(free))
         for one in claimed:
             crash("webhook.claimed")
             task = asyncio.create_task(self._carry(one), name=f"deliver-{one.id}")
             self._under_way[task] = one.recipient
             task.add_done_callback(self._ended)
         return len(claimed)
+
+    def _wanted(self, free: int) -> Wanted:
+        """Not to whom as much is under way as may be, nor to who rests; one delivery to who has rested."""
+        busy, trial = Counter(self._under_way.values()), self.breakers.on_trial
+        full = {name for name, sending in busy.items() if sending >= (1 if name in trial else self.pace.each)}
+        resting = tuple(sorted(full | self.breakers.resting(self.now())))
+        return Wanted(self.transport, resting, tuple(sorted(trial)), self.pace.each, free, self.pace.lease)
 
     async def drain(self) -> None:
         """Wait until nothing is under way."""
@@ -147,7 +149,11 @@ class Carrier:
             return TryAgain(), "no answer"
         except Misconfigured:
             return Refused(Reason.DELIVERY_REFUSED), "the endpoint may not be called"
-        verdict = self.registry[one.connector].connector.judge(message, reply)
+        try:
+            verdict = self.registry[one.connector].connector.judge(message, reply)
+        except Exception as fault:  # noqa: BLE001  a bug of ours in reading an answer: bounded attempts, then a person
+            log(LogEvent.BUG, "error", error=fault, connector=one.connector)
+            return TryAgain(), "the answer could not be judged"
         self._heard(one.recipient, verdict, reply)
         return verdict, f"HTTP {reply.status}" if reply.status is not None else "answered"
 
@@ -196,10 +202,10 @@ class Carrier:
 
 def _must_not_go(one: Claimed) -> str | None:
     """Looked at again just before sending: content goes to no prescriber against the person's will, nor for a hand-over that is over."""
-    if not carries_content(one.fact, one.party):
-        return None
     if not one.body:
         return "the referral was erased"
+    if not carries_content(one.fact, one.party):
+        return None
     if not consents(one.content):
         return "the person does not agree"
     return "the hand-over is over" if one.task_status in ("cancelled", "rejected", "entered-in-error") else None

@@ -22,13 +22,13 @@ WITH due AS MATERIALIZED (
         SELECT DISTINCT recipient FROM delivery
         WHERE state = 'pending' AND transport = $1 AND next_attempt_at <= now() AND recipient <> ALL($2::text[])
     ) AS r CROSS JOIN LATERAL (
-        SELECT d.id FROM delivery d
+        SELECT d.id, d.next_attempt_at FROM delivery d
         WHERE d.state = 'pending' AND d.transport = $1 AND d.recipient = r.recipient AND d.next_attempt_at <= now()
           AND (d.claimed_until IS NULL OR d.claimed_until < now())
           AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.state = 'pending' AND b.referral_id = d.referral_id AND b.recipient = d.recipient
                           AND b.transport = d.transport AND b.sequence < d.sequence)
-        ORDER BY d.next_attempt_at, d.sequence LIMIT $3 FOR UPDATE OF d SKIP LOCKED
-    ) AS one LIMIT $4
+        ORDER BY d.next_attempt_at, d.sequence LIMIT CASE WHEN r.recipient = ANY($6::text[]) THEN 1 ELSE $3 END FOR UPDATE OF d SKIP LOCKED
+    ) AS one ORDER BY one.next_attempt_at LIMIT $4
 )
 UPDATE delivery d SET claimed_until = now() + make_interval(secs => $5)
 FROM (SELECT o.id, r.ref, r.sealing_key, r.content, t.status AS task_status FROM due JOIN delivery o ON o.id = due.id JOIN referral r ON r.id = o.referral_id
@@ -97,13 +97,26 @@ class Claimed:
     content: bytes = field(repr=False)
 
 
-async def claim(
-    pool: Pool, sealing: Sealing, transport: str, *, resting: Sequence[str] = (), each: int = 8, most: int = 32, lease: float = 90.0
-) -> list[Claimed]:
-    """Deliveries that are due, at most `each` to one recipient and none to those `resting`, held for `lease` seconds. Of one referral's
-    deliveries to one recipient only the first, until it has ended. Raises Unavailable."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a courier can take: at most `most` in all and `each` to one recipient, one to those `on_trial`, none to those `resting`; held for
+    `lease` seconds."""
+
+    transport: str
+    resting: tuple[str, ...] = ()
+    on_trial: tuple[str, ...] = ()
+    each: int = 8
+    most: int = 32
+    lease: float = 90.0
+
+
+async def claim(pool: Pool, sealing: Sealing, wanted: Wanted) -> list[Claimed]:
+    """Deliveries that are due, the longest due first. Of one referral's deliveries to one recipient only the first, until it has ended.
+    Raises Unavailable."""
     async with lent(pool) as connection:
-        rows = await connection.fetch(_CLAIM, transport, list(resting), each, most, lease)
+        rows = await connection.fetch(
+            _CLAIM, wanted.transport, list(wanted.resting), wanted.each, wanted.most, wanted.lease, list(wanted.on_trial)
+        )
     return [_claimed(row, sealing) for row in sorted(rows, key=lambda row: (row["next_attempt_at"], row["sequence"]))]
 
 

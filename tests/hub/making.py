@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
-from connectors.fhir_rest import connector as fhir_rest
 from hub.content import bundle_of, content_of, read_content
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import Policy, load_policy
@@ -26,6 +25,7 @@ from hub.ledger.relay import event_of
 from hub.ledger.sealing import Sealing, body_hash
 from hub.places import Places
 from hub.recording import Recorder, task_id
+from hub.registry import installed
 from hub.security.client import Client, Outbound
 from schemas.events import Event, FactType
 from schemas.fhir import build
@@ -72,11 +72,14 @@ def service_request(**more: Any) -> bytes:  # Any: FHIR JSON
     return orjson.dumps(sent | more)
 
 
-def creation(sealing: Sealing, *, body: bytes | None = None, client: str = GP, key: str | None = None, trace: str | None = None) -> Creation:
-    """A valid creation of one referral, as the FHIR door makes it. `client` is who refers, `key` its request id."""
+def creation(
+    sealing: Sealing, *, body: bytes | None = None, client: str = GP, key: str | None = None, connector: str = "fhir_rest", trace: str | None = None
+) -> Creation:
+    """A valid creation of one referral, as the door of this connector makes it. `client` is who refers, `key` its request id."""
     sent = body or service_request()
-    translated = fhir_rest.translate(InboundMessage(sent, "POST /fhir/ServiceRequest", {}, received_at=NOW, client=client))
-    arrival = Arrival(client, "fhir_rest", key or str(uuid4()), NOW, sent, trace)
+    target = "mllp" if connector == "hospital_hl7v2" else "POST /fhir/ServiceRequest"
+    translated = installed()[connector].connector.translate(InboundMessage(sent, target, {}, received_at=NOW, client=client))
+    arrival = Arrival(client, connector, key or str(uuid4()), NOW, sent, trace)
     referrals, _ = together([Maker(policy(), Places.load(), sealing).make(arrival, fact, uuid4()) for fact in translated.facts])
     request = RequestRow(client, arrival.key, body_hash(sent), b"{}", arrival.key)
 
