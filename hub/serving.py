@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,6 @@ from importlib.metadata import version
 
 import httpx
 
-from hub.app import sealing_of
 from hub.directory.snapshot import load_directory
 from hub.embedded import children
 from hub.embedded.run_file import MllpAddress, RunFile, remove_run_json, write_run_json
@@ -28,6 +27,7 @@ from hub.ledger import directory
 from hub.ledger.clients import list_clients
 from hub.ledger.database import open_pool
 from hub.ledger.migrate import upgrade
+from hub.security.hub_key import open_sealing
 from hub.security.kafka_access import KafkaAccess, TopicSpec
 from hub.settings import Address, Settings, environment_for_child
 from hub.telemetry import LogEvent, log
@@ -80,7 +80,7 @@ class Serving:
     async def _prepare(self, stores: StoreAddresses) -> dict[str, str]:
         """Tables, topics and a directory; the environment that every stage's process gets."""
         await upgrade(stores.database)
-        sealing_of(self.settings)
+        open_sealing(self.settings, make=True)
         pool = await open_pool(stores.database, size=2)
         try:
             if await directory.changed(pool) is None:
@@ -89,7 +89,7 @@ class Serving:
         finally:
             await pool.close()
         admin = KafkaAccess(stores.kafka, stores.kafka_user, stores.kafka_password, self.settings.topic_prefix)
-        await admin.ensure_topics(topic_specs(self.settings.topic_prefix, clients))
+        await admin.ensure_topics(topic_specs(clients))
         return self._environment(stores)
 
     async def _fill_directory(self, pool: object) -> None:
@@ -173,11 +173,11 @@ class Serving:
         self.say(f"serving FHIR at {run.http}/fhir and HL7 v2 at mllp://{environment['HUB_MLLP']}; stop with Ctrl-C")
 
 
-def topic_specs(prefix: str, clients: list[str]) -> list[TopicSpec]:
-    """Every topic as the hub makes it: the fixed ones, and `to.` and `from.` for each of these clients."""
+def topic_specs(clients: Sequence[str]) -> list[TopicSpec]:
+    """Every topic as the hub makes it, its name before any prefix: the fixed ones, and `to.` and `from.` for each of these clients."""
     fixed: list[tuple[str, Topic]] = [(topic.name, topic) for topic in TOPICS if "{client}" not in topic.name]
     theirs = [(topic.for_client(client), topic) for client in clients for topic in (TO_CLIENT, FROM_CLIENT)]
-    return [TopicSpec(prefix + name, topic.partitions, topic.settings()) for name, topic in (*fixed, *theirs)]
+    return [TopicSpec(name, topic.partitions, topic.settings()) for name, topic in (*fixed, *theirs)]
 
 
 def _free(address: Address) -> Address:

@@ -131,7 +131,7 @@ async def ground(settings: Settings, say: Say, *, profiled: frozenset[str] = fro
             await upgrade(dsn)
             key = folder / "hub.key"
             sealing = Sealing.from_secret(read_secret(key, make=True))
-            await KafkaAccess(stores.kafka, stores.kafka_user, stores.kafka_password, prefix).ensure_topics(topic_specs(prefix, []))
+            await KafkaAccess(stores.kafka, stores.kafka_user, stores.kafka_password, prefix).ensure_topics(topic_specs([]))
             pool = await open_pool(dsn, size=4)
             made = Ground(folder, stores, pool, sealing, _environment(settings, stores, dsn, prefix, key) | more, profiled)
             try:

@@ -46,7 +46,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it shall be: its full name, its partitions (never fewer than there are), every setting by Kafka's name."""
+    """A topic as it shall be: its name without the prefix, its partitions (never fewer than there are), every setting by Kafka's name."""
 
     name: str
     partitions: int

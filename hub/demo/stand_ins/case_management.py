@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ import httpx
 
 from .journal import Journal
 from .kafka import Road
-from .orders import Order, carry_out
+from .orders import Order, carry_out, secrets
 from .webhooks import Receiver, told
 
 AGAIN = frozenset({425, 429, 500, 502, 503, 504})
@@ -150,17 +149,17 @@ def _json(content: bytes) -> Json | None:
 
 async def run(given: argparse.Namespace) -> None:
     """Be a case system until told to stop."""
-    log = Journal(given.journal, given.name)
-    headers = {"Authorization": f"Bearer {os.environ['STAND_IN_KEY']}"}
+    log, mine = Journal(given.journal, given.name), secrets(given.secrets)
+    headers = {"Authorization": f"Bearer {mine['key']}"}
     async with httpx.AsyncClient(base_url=given.hub, headers=headers, trust_env=False, timeout=10) as client:
         system = CaseSystem(client, log, tuple(step for step in given.script.split(",") if step), pause=given.pause)
         reading: asyncio.Task[None] | None = None
         if given.kafka:
-            system.road = await Road.open(given.kafka, given.kafka_user, given.name, given.topic_prefix)
+            system.road = await Road.open(given.kafka, mine.get("kafka_password"), given.name, given.topic_prefix)
             reading = asyncio.create_task(_read(system.road, system, log))
             port = 0
         else:
-            system.receiver = Receiver(os.environ["STAND_IN_SECRET"], log, system.take)
+            system.receiver = Receiver(mine["webhook_secret"], log, system.take)
             port = await system.receiver.open(given.port)
         try:
             await carry_out({"ready": given.name, "port": port}, system.carry)
@@ -191,11 +190,11 @@ def main() -> None:
     arguments.add_argument("--hub", required=True, help="the hub's address, http://host:port")
     arguments.add_argument("--port", type=int, default=0, help="where webhooks arrive")
     arguments.add_argument("--journal", type=Path, required=True)
+    arguments.add_argument("--secrets", type=Path, required=True, help="a JSON file: key, webhook_secret or kafka_password")
     arguments.add_argument("--name", default="case-management", help="its client id")
     arguments.add_argument("--script", default="accept,first-contact,complete")
     arguments.add_argument("--pause", type=float, default=0.0, help="seconds before each step")
     arguments.add_argument("--kafka", default="", help="host:port; then it hears and answers on Kafka")
-    arguments.add_argument("--kafka-user", default="")
     arguments.add_argument("--topic-prefix", default="")
     asyncio.run(run(arguments.parse_args()))
 

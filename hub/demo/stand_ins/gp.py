@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ import httpx
 
 from . import persons
 from .journal import Journal
-from .orders import Order, carry_out
+from .orders import Order, carry_out, secrets
 from .webhooks import Receiver
 
 AGAIN = frozenset({425, 429, 500, 502, 503, 504})
@@ -140,14 +139,14 @@ async def _heard(_id: str, _said: Json) -> None:
     """What a practice does with feedback is not our matter; it stands in the journal."""
 
 
-async def run(hub: str, port: int, journal: Path, name: str) -> None:
+async def run(given: argparse.Namespace) -> None:
     """Be a practice until told to stop."""
-    log = Journal(journal, name)
-    receiver = Receiver(os.environ["STAND_IN_SECRET"], log, _heard)
-    listening = await receiver.open(port)
-    headers = {"Authorization": f"Bearer {os.environ['STAND_IN_KEY']}"}
-    async with httpx.AsyncClient(base_url=hub, headers=headers, trust_env=False, timeout=10, limits=httpx.Limits(max_connections=64)) as client:
-        await carry_out({"ready": name, "port": listening}, Gp(client, log, receiver, name).carry)
+    log, mine = Journal(given.journal, given.name), secrets(given.secrets)
+    receiver = Receiver(mine["webhook_secret"], log, _heard)
+    listening = await receiver.open(given.port)
+    headers = {"Authorization": f"Bearer {mine['key']}"}
+    async with httpx.AsyncClient(base_url=given.hub, headers=headers, trust_env=False, timeout=10, limits=httpx.Limits(max_connections=64)) as client:
+        await carry_out({"ready": given.name, "port": listening}, Gp(client, log, receiver, given.name).carry)
     await receiver.close()
     log.close()
 
@@ -158,9 +157,9 @@ def main() -> None:
     arguments.add_argument("--hub", required=True, help="the hub's address, http://host:port")
     arguments.add_argument("--port", type=int, default=0, help="where webhooks arrive")
     arguments.add_argument("--journal", type=Path, required=True)
+    arguments.add_argument("--secrets", type=Path, required=True, help="a JSON file: key, webhook_secret")
     arguments.add_argument("--name", default="gp")
-    given = arguments.parse_args()
-    asyncio.run(run(given.hub, given.port, given.journal, given.name))
+    asyncio.run(run(arguments.parse_args()))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ class Road:
     outgoing: str
 
     @classmethod
-    async def open(cls, servers: str, user: str, client: str, prefix: str) -> Road:
-        """Connect; the password is STAND_IN_KAFKA_PASSWORD."""
+    async def open(cls, servers: str, password: str | None, client: str, prefix: str) -> Road:
+        """Connect as the client, with its password where the broker asks for one."""
         login: dict[str, Any] = {"bootstrap_servers": servers}  # Any: keyword arguments of different types
-        if user:
-            password = os.environ["STAND_IN_KAFKA_PASSWORD"]
+        if password:
             login |= {
-                "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256", "sasl_plain_username": user, "sasl_plain_password": password,
+                "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256", "sasl_plain_username": client, "sasl_plain_password": password,
             }  # fmt: skip
         consumer = AIOKafkaConsumer(f"{prefix}to.{client}", group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, **login)
         producer = AIOKafkaProducer(acks="all", **login)

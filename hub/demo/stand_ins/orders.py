@@ -7,10 +7,17 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 Order = dict[str, Any]  # Any: JSON
 Carry = Callable[[Order], Awaitable[Order]]
+
+
+def secrets(path: Path) -> dict[str, str]:
+    """What this system was given when it was registered: `key`, `webhook_secret`, `kafka_password`, in a JSON file that only we may read."""
+    found: dict[str, str] = json.loads(path.read_text("utf-8"))
+    return found
 
 
 def say(line: Order) -> None:
