@@ -23,11 +23,12 @@ from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
 from hub.ledger.epoch import kafka_epoch
 from hub.ledger.relay import Notifier, Relay
-from hub.ledger.sealing import Sealing, read_secret
+from hub.ledger.sealing import Sealing
 from hub.metrics_door import metrics_door
 from hub.places import Places
 from hub.registry import Registry, installed
 from hub.security.clients import Clients
+from hub.security.hub_key import open_sealing
 from hub.settings import Settings
 from hub.telemetry import LogEvent, log
 from hub.transports.kafka import KafkaLogin
@@ -64,12 +65,6 @@ def access_of(settings: Settings) -> KafkaLogin:
     )
 
 
-def sealing_of(settings: Settings) -> Sealing:
-    """The hub's keys; made in the data folder unless a file is named. Raises Misconfigured."""
-    path = settings.key_file or settings.data / "hub.key"
-    return Sealing.from_secret(read_secret(path, make=settings.key_file is None))
-
-
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Hub]:
     """Connect to the record and load what every stage needs. Raises Unavailable or Misconfigured."""
@@ -77,7 +72,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
         raise Misconfigured("HUB_DATABASE is not set: a single stage needs the address of PostgreSQL; `hub serve` starts one of its own.")
     if settings.crash is not None and settings.crash_points == "on":
         arm(settings.crash.name, settings.crash.hit, settings.crash_marker)
-    dsn, sealing = settings.database_dsn, sealing_of(settings)
+    dsn, sealing = settings.database_dsn, open_sealing(settings, make=True)
     pool = await open_pool(dsn, size=settings.database_connections)
     notifier = Notifier(dsn)
     ledger = Ledger(pool, sealing, notify=notifier)
@@ -89,6 +84,8 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
         yield Hub(settings, dsn, access_of(settings), sealing, ledger, clients, policy, Places.load(settings.places), installed(), notifier)
     finally:
         await ledger.stop()
+        with contextlib.suppress(Unavailable):
+            await clients.note_used()
         await pool.close()
 
 

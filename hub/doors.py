@@ -13,7 +13,7 @@ from hub.reading import routes as reading_routes
 from hub.security.bearer import Bearer
 from hub.telemetry import LogEvent, log
 from hub.transports.http import HttpDoor
-from hub.transports.http_messages import HttpReply
+from hub.transports.http_messages import HttpReply, Limits
 from hub.transports.http_server import serve_http
 from hub.transports.mllp import MllpListener
 from schemas.messages import InboundMessage
@@ -34,10 +34,10 @@ def refuse(reason: Reason, at: str, status: int) -> HttpReply:
 async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     """The HTTP door: connectors' places and what may be read. Raises Misconfigured when the address cannot be had."""
     routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
-    door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse)
+    door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)))
     server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
     hub.doors.append(lambda: not door.stopping)
-    doors.push_async_callback(server.stop)
+    doors.push_async_callback(server.stop, notice=0.2)
     log(LogEvent.STAGE_STARTED, stage="intake", transport="http", host=server.host, port=server.port)
 
 

@@ -56,6 +56,15 @@ def _addresses(value: object) -> tuple[Address, ...]:
     return tuple(_address(part) for part in str(value).split(",") if part.strip())
 
 
+def _hosts(value: object) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return value
+    names = tuple(name.strip().lower() for name in str(value).split(",") if name.strip())
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]+\]", name) for name in names):
+        raise ValueError("not host names")
+    return names
+
+
 def _point(value: object) -> ArmedPoint:
     if isinstance(value, ArmedPoint):
         return value
@@ -96,6 +105,7 @@ class Settings(BaseSettings):
     kafka_session_ms: int = Field(10_000, ge=1_000, le=300_000, description="a number of milliseconds from 1000 to 300000 that the broker allows")
     http: Listener = Field(Address("127.0.0.1", 8080), description="host:port, such as 127.0.0.1:8080")
     mllp: Listener = Field(Address("127.0.0.1", 2575), description="host:port, such as 127.0.0.1:2575")
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field((), description="host names by which the HTTP door may be called, with commas between")
     metrics: Listener | None = Field(None, description="host:port, such as 127.0.0.1:9100, where a stage without a door answers /metrics and /health")
     key_file: Path | None = Field(None, description="a file that holds the hub's key; unset, one is made in the data folder")
     production: bool = Field(False, description="true or false")
