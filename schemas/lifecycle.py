@@ -103,6 +103,8 @@ _ROWS = (
     _row(F.NEED_UNMET, _C, None, None, (_HUB,), ()),
 )
 MOVES: dict[F, Move] = {row.fact: row for row in _ROWS}
+OPENS: frozenset[F] = frozenset({F.ASSIGNED, F.ASSET_PROPOSED})
+"""What a new Task begins with; a referral itself begins with `open_referral`, so that nothing is received or assigned a second time."""
 WITHOUT_TASK: frozenset[F] = frozenset({F.OFFERED, F.NEED_GAP, F.ASSET_LISTED, F.ASSET_WITHDRAWN, F.PRESCRIBER_LISTED, F.CAPACITY_CHANGED})
 
 
@@ -161,7 +163,7 @@ def apply(state: ReferralState, update: Update) -> Result:
         return Refused(Reason.UNSUPPORTED_TYPE)
     if update.party not in move.causes:
         return Refused(Reason.NOT_PERMITTED)
-    if update.new_task is not None:
+    if update.new_task is not None or update.fact in OPENS or update.fact is F.RECEIVED:
         return _opened(state, update, move)
     task = _task_of(state, update, move)
     if task is None:
@@ -189,7 +191,7 @@ def _task_of(state: ReferralState, update: Update, move: Move) -> TaskState | No
 
 def _opened(state: ReferralState, update: Update, move: Move) -> Result:
     new = update.new_task
-    if new is None or new.role is not move.about or not state.open or any(task.id == new.id for task in state.tasks):
+    if new is None or move.fact not in OPENS or new.role is not move.about or not state.open or any(task.id == new.id for task in state.tasks):
         return Refused(Reason.ILLEGAL_TRANSITION, state.coordination.status, state.version)
     if new.role is Role.HAND_OVER and state.hand_over is not None:
         return Refused(Reason.ILLEGAL_TRANSITION, state.hand_over.status, state.version)
@@ -199,7 +201,9 @@ def _opened(state: ReferralState, update: Update, move: Move) -> Result:
 
 
 def _moved(state: ReferralState, task: TaskState, update: Update, move: Move) -> Result:
-    target = update.ends if move.ends_all and update.ends is not None else move.status
+    if update.ends not in (FINAL if move.fact is F.CLOSED else (None,)):
+        return Refused(Reason.ILLEGAL_TRANSITION, task.status, task.version)
+    target = update.ends if move.fact is F.CLOSED else move.status
     if target is None:
         if not task.open:
             return _not_legal(task, update)
@@ -250,10 +254,12 @@ def _ended(task: TaskState, version: int, move: Move, target: TaskStatus | None)
 
 
 def _followed(task: TaskState, version: int, move: Move) -> TaskState | None:
-    """The coordination Task mirrors the open hand-over: its business status always, its status as the row says."""
+    """The coordination Task mirrors the open hand-over: its business status always, its status as the row says. It never goes back: where an
+    earlier hand-over left it on hold, it is in progress once the next one is accepted."""
     if task.role is not Role.COORDINATION or move.about is not Role.HAND_OVER or not task.open:
         return None
-    status = move.rolls_up if move.rolls_up is not None and reachable(task.status, move.rolls_up) is not None else task.status
+    wanted = S.IN_PROGRESS if move.rolls_up is S.ACCEPTED and task.status is S.ON_HOLD else move.rolls_up
+    status = wanted if wanted is not None and reachable(task.status, wanted) is not None else task.status
     business = move.business or task.business
     if status is task.status and business == task.business:
         return None
