@@ -5,7 +5,8 @@ No word of it comes from the person's own data.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from schemas.task import Clock, Party
 from schemas.words import Text, keys, text
 
 _WALES = ZoneInfo("Europe/London")
+_REASONS = frozenset(reason.value for reason in Reason)
 
 
 def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
@@ -50,8 +52,12 @@ def words(fact: Fact, party: Party, ref: str, priority: str, prescriber: Text | 
 
 def day(moment: datetime) -> Text:
     """A day in words, as it is in Wales."""
-    local = moment.astimezone(_WALES)
-    return text("notice.date", weekday=text(f"notice.weekday.{local.weekday()}"), day=local.day, month=text(f"notice.month.{local.month}"), year=local.year)
+    return _said_day(moment.astimezone(_WALES).date())
+
+
+@lru_cache(maxsize=512)
+def _said_day(on: date) -> Text:
+    return text("notice.date", weekday=text(f"notice.weekday.{on.weekday()}"), day=on.day, month=text(f"notice.month.{on.month}"), year=on.year)
 
 
 def day_of(moment: datetime) -> str:
@@ -61,7 +67,7 @@ def day_of(moment: datetime) -> str:
 
 def said_reason(code: str | None) -> Text:
     """The words of a reason, or that none was given."""
-    return text(f"reason.{code}") if code in {reason.value for reason in Reason} else text("notice.no-reason")
+    return text(f"reason.{code}") if code in _REASONS else text("notice.no-reason")
 
 
 def explanation(payload: bytes) -> Text | None:
