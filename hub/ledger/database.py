@@ -17,7 +17,8 @@ TRY_AGAIN: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asy
 LOST: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
     asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.PostgresIOError, asyncpg.InternalClientError, OSError, asyncio.TimeoutError,
+    asyncpg.PostgresIOError, asyncpg.InternalClientError, asyncpg.LockNotAvailableError, asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError, asyncio.TimeoutError,
 )  # fmt: skip
 _SETTINGS = {
     "application_name": "referral-hub",
@@ -25,6 +26,7 @@ _SETTINGS = {
     "lock_timeout": "3000",
     "idle_in_transaction_session_timeout": "10000",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from asyncpg import Connection
@@ -12,7 +12,7 @@ from hub.ledger.chain import Link, hash_of
 from hub.ledger.changes import Effects, Leave, Locked, NewEvent
 from hub.ledger.locking import Held
 from hub.ledger.rows import columns
-from hub.ledger.sealing import ReferralKey
+from hub.ledger.sealing import NotReadable, ReferralKey
 from schemas.events import event_id
 from schemas.task import TaskState
 
@@ -89,6 +89,11 @@ class Folded:
         """One more, after those before it."""
         self.effects.append(effects)
 
+    def since(self, end: Literal["cancel_deliveries", "close_items"]) -> list[Effects]:
+        """The effects from the last that ended what was begun before it: what the same batch began earlier need not be written."""
+        ended = [place for place, effects in enumerate(self.effects) if getattr(effects, end)]
+        return self.effects[ended[-1] if ended else 0 :]
+
 
 async def write_effects(connection: Connection, folded: dict[UUID, Folded], held: Held) -> None:
     """Write everything that the folded effects say, in the open transaction. Cancelled deliveries go before new ones."""
@@ -109,13 +114,13 @@ async def _write_the_rest(connection: Connection, folded: dict[UUID, Folded], he
         await connection.execute(_TAKE, *columns(taken, 3))
     if cancelled := [id_ for id_, effects in each if effects.cancel_deliveries]:
         await connection.execute(_CANCEL, cancelled)
-    if owed := [row for id_, effects in each for row in _deliveries(id_, effects, held)]:
+    if owed := [row for id_, one in sorted(folded.items()) for effects in one.since("cancel_deliveries") for row in _deliveries(id_, effects, held)]:
         await connection.execute(_DELIVERY, *columns(owed, 13))
     if closed := [id_ for id_, effects in each if effects.close_items]:
         await connection.execute(_CLOSE_ITEMS, closed)
     items = [
         (event_id(str(id_), f"item/{effects.state.version}/{place}"), id_, item.kind, item.reason, item.alert_seconds)
-        for id_, effects in each for place, item in enumerate(effects.items)
+        for id_, one in sorted(folded.items()) for effects in one.since("close_items") for place, item in enumerate(effects.items)
     ]  # fmt: skip
     if items:
         await connection.execute(_ITEM, *columns(items, 5))
@@ -126,7 +131,7 @@ async def _write_the_rest(connection: Connection, folded: dict[UUID, Folded], he
 def _key(id_: UUID, held: Held) -> ReferralKey:
     key = held.keys[id_]
     if key is None:
-        raise PermissionError("an erased referral cannot change")
+        raise NotReadable("an erased referral cannot change")
     return key
 
 

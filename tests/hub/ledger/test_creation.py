@@ -149,7 +149,8 @@ async def test_a_referral_and_a_death_that_meet_never_miss_each_other(book: Reco
     """Whichever comes first under the person's lock: the referral is held, or the death finds and stops it."""
     for turn in range(12):
         number = {"system": "https://hospital.example.wales/mrn", "value": f"M{turn}"}
-        patient = {"resourceType": "Patient", "id": "person", "identifier": [number], "name": [{"family": f"Prawf{turn}", "given": ["Non"]}], "birthDate": "1948-05-17"}
+        name = {"family": f"Prawf{turn}", "given": ["Non"]}
+        patient = {"resourceType": "Patient", "id": "person", "identifier": [number], "name": [name], "birthDate": "1948-05-17"}
         made = creation(book.ledger.sealing, body=service_request(contained=[patient]))
         seen: list[frozenset[str]] = []
         first, second = book.ledger.commit(_held_if(made, seen)), _die(book, made, f"died-{turn}")
