@@ -22,7 +22,7 @@ POINTS: dict[str, str] = {
     "mllp.ack.partial": "half of the acknowledgement is written",
     "mllp.sent": "our own frame is written to a receiver, no answer read",
     "mllp.answered": "the receiver's answer is read, nothing is recorded",
-    "commit.before": "inside the transaction, before its commit",
+    "commit.before": "inside the transaction, before its commit (new referrals: before their one statement)",
     "commit.after": "after the transaction's commit, before anybody is told",
     "relay.claimed": "outbox rows are read, nothing is sent",
     "relay.produced": "records are handed to the producer, none acknowledged",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -129,18 +129,21 @@ class Ledger:
         raise AssertionError("unreachable")
 
     async def _transaction(self, changes: Sequence[Change], point: str | None) -> list[Outcome]:
-        async with self.pool.acquire(timeout=2) as connection, connection.transaction():
-            outcomes = await self._writer(changes)(connection)
-            crash(point or "commit.before")
-            return outcomes
+        async with self.pool.acquire(timeout=2) as connection:
+            if isinstance(changes[0], Creation):
+                return await self._create(connection, changes)
+            async with connection.transaction():
+                outcomes = await amend.write(
+                    connection, [change for change in changes if isinstance(change, Amendment)], self.sealing, use_inbox=self.use_inbox
+                )
+                crash(point or "commit.before")
+                return outcomes
 
-    def _writer(self, changes: Sequence[Change]) -> Callable[[asyncpg.Connection], Awaitable[list[Outcome]]]:
-        creations = [change for change in changes if isinstance(change, Creation)]
-        amendments = [change for change in changes if isinstance(change, Amendment)]
-        if creations:
-            prepared = [create.prepare(change, self.sealing) for change in creations]
-            return lambda connection: create.write(connection, prepared, self.sealing)
-        return lambda connection: amend.write(connection, amendments, self.sealing, use_inbox=self.use_inbox)
+    async def _create(self, connection: asyncpg.Connection, changes: Sequence[Change]) -> list[Outcome]:
+        """New referrals are one statement, which is a transaction of its own."""
+        prepared = [create.prepare(change, self.sealing) for change in changes if isinstance(change, Creation)]
+        crash("commit.before")
+        return await create.write(connection, prepared, self.sealing)
 
 
 def _tell(batch: list[Waiting], outcomes: list[Outcome]) -> None:

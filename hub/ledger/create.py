@@ -16,9 +16,11 @@ from hub.ledger.sealing import ReferralKey, Sealing
 from schemas.events import event_id
 
 _INSERT = """
-WITH wanted AS (
+WITH marks AS MATERIALIZED (
+    SELECT 1 FROM marks_of($64)
+), wanted AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[], $5::text[], $6::bytea[])
-        AS w (client, key, body_hash, referral_id, message_id, answer)
+        AS w (client, key, body_hash, referral_id, message_id, answer) WHERE NOT EXISTS (SELECT 1 FROM marks)
 ), taken AS (
     INSERT INTO request (client, key, body_hash, referral_id, message_id, answer) SELECT * FROM wanted
     ON CONFLICT DO NOTHING RETURNING client, key
@@ -67,7 +69,7 @@ WITH wanted AS (
     SELECT actor, action, a.referral_id, detail FROM unnest($60::text[], $61::text[], $62::uuid[], $63::jsonb[]) AS a (actor, action, referral_id, detail)
     JOIN made ON made.id = a.referral_id
 )
-SELECT client, key FROM taken
+SELECT client, key FROM taken UNION ALL SELECT NULL, NULL FROM marks
 """
 
 
@@ -105,12 +107,27 @@ def prepare(creation: Creation, sealing: Sealing) -> Prepared:
 
 
 async def write(connection: Connection, batch: Sequence[Prepared], sealing: Sealing) -> list[Outcome]:
-    """Write the batch in the open transaction: locks on the persons first, then one statement; an outcome for each, in order."""
-    batch = await _with_marks(connection, batch, sealing)
-    first = {(one.creation.request.client, one.creation.request.key): one for one in reversed(batch)}  # of a key that stands twice in the batch
-    found = await connection.fetch(_INSERT, *_arguments(list(first.values())))
-    made = [first[row["client"], row["key"]] for row in found]
+    """Write the batch: one statement that locks the persons, looks for marks and inserts; an outcome for each, in order.
+
+    The locks come first because what is inserted waits for the marks, and `marks_of` looks with a snapshot of its own after them. A batch
+    with a marked person inserts nothing and is made anew under the same locks, so that a referral and a death cannot miss each other.
+    """
+    hashes = sorted({value for one in batch for value in one.hashes})
+    made = await _inserted(connection, batch, hashes)
+    if made is None:
+        async with connection.transaction():
+            batch = await _with_marks(connection, batch, hashes, sealing)
+            made = await _inserted(connection, batch, []) or []
     return [await _outcome(connection, one, made, sealing) for one in batch]
+
+
+async def _inserted(connection: Connection, batch: Sequence[Prepared], hashes: list[bytes]) -> list[Prepared] | None:
+    """Those whose request is new, of a key that stands twice in the batch the first; None when a person is marked and nothing was inserted."""
+    first = {(one.creation.request.client, one.creation.request.key): one for one in reversed(batch)}
+    found = await connection.fetch(_INSERT, *_arguments(list(first.values())), hashes)
+    if any(row["client"] is None for row in found):
+        return None
+    return [first[row["client"], row["key"]] for row in found]
 
 
 async def stored_answer(connection: Connection, client: str, key: str, body_hash: bytes, sealing: Sealing) -> RepeatedRequest | KeyReused | None:
@@ -135,14 +152,9 @@ async def _outcome(connection: Connection, one: Prepared, made: Sequence[Prepare
     return await stored_answer(connection, request.client, request.key, request.body_hash, sealing) or KeyReused()
 
 
-async def _with_marks(connection: Connection, batch: Sequence[Prepared], sealing: Sealing) -> Sequence[Prepared]:
-    """Lock every person of the batch, sorted, and make anew what concerns a marked one, so that a referral and a death cannot miss each other."""
-    hashes = sorted({value for one in batch for value in one.hashes})
-    if not hashes:
-        return batch
+async def _with_marks(connection: Connection, batch: Sequence[Prepared], hashes: list[bytes], sealing: Sealing) -> Sequence[Prepared]:
+    """The batch with each marked person's creation made anew, under the locks of the open transaction."""
     marks = await connection.fetch("SELECT hash, kind FROM marks_of($1)", hashes)
-    if not marks:
-        return batch
     return [_remade(one, frozenset(row["kind"] for row in marks if row["hash"] in one.hashes), sealing) for one in batch]
 
 
