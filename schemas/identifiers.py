@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar
 from uuid import UUID, uuid5
 
@@ -214,6 +215,7 @@ def _check_character(body: str) -> str:
     return _CROCKFORD[-total % 32]
 
 
+@lru_cache(maxsize=8192)
 def referral_scoped_id(referral_id: UUID, role: str, ordinal: int) -> UUID:
     """The id of a thing that belongs to one referral: UUIDv5 of referral id, role (such as `coordination`) and ordinal (from 1)."""
     return uuid5(referral_id, f"{role}/{ordinal}")
