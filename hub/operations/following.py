@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -46,7 +46,7 @@ class Follower:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     _seen: OrderedDict[UUID, None] = field(default_factory=OrderedDict)
 
-    async def lines(self, wanted: Wanted) -> AsyncIterator[FactLine]:
+    async def lines(self, wanted: Wanted) -> AsyncGenerator[FactLine, None]:
         """Each fact that is asked for, as it comes; a rebuilt topic shows none of them again."""
         start = wanted.since
         oldest = start or datetime.now(UTC) - _MARGIN
@@ -61,7 +61,7 @@ class Follower:
                 start = start or oldest
                 await asyncio.sleep(_PAUSE)
 
-    async def _session(self, start: datetime | None) -> AsyncIterator[FactLine]:
+    async def _session(self, start: datetime | None) -> AsyncGenerator[FactLine, None]:
         settings = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", "metadata_max_age_ms": 10_000, "fetch_max_wait_ms": 100}
         consumer = AIOKafkaConsumer(self.login.topic(REFERRALS.name), **self.login.client_settings(), **settings)
         try:
