@@ -34,6 +34,7 @@ from hub.security.kafka_access import KafkaAccess
 from hub.security.registration import Issued, NewClient, add_client
 from hub.security.scopes import USUAL
 from hub.serving import PROCESSES, topic_specs
+from hub.transports.kafka import KafkaLogin
 from schemas.profile import Profile
 from tests.stores import hub_environment
 
@@ -315,3 +316,8 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: 
             return
         await asyncio.sleep(0.1)
     raise TimeoutError(what)
+
+
+def login(hub: Running) -> KafkaLogin:
+    """The hub's own way to Kafka."""
+    return KafkaLogin((hub.stores.kafka,), hub.stores.kafka_user, hub.stores.kafka_password, hub.prefix)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hub.demo.checker import examine, settled, sound
 from hub.embedded.stores import StoreAddresses
-from tests.faults.running import running, until
+from tests.faults.running import login, running
 
 
 async def test_a_gp_hears_of_each_step_until_it_is_completed(stores: StoreAddresses, database: str, topic_prefix: str, tmp_path: Path) -> None:
     async with running(stores, database, topic_prefix, tmp_path) as hub:
-        gp, _ = await hub.gp(), await hub.case_system()
+        gp, hospital, _ = await hub.gp(), await hub.hospital(), await hub.case_system()
         hub.start()
         await hub.ready()
-        posted = await gp.order("post")
-        assert posted["status"] == 201
-
-        async def heard() -> bool:
-            return [line["type"].split(".")[1] for line in gp.lines() if line["what"] == "told"] == ["assigned", "accepted", "first-contact", "completed"]
-
-        await until(heard, 30, "the GP to hear of four steps")
+        assert (await gp.order("post"))["status"] == 201
+        assert (await hospital.order("refer"))["code"] == "AA"
+        assert await settled(hub.pool, 30)
+        findings = await examine(hub.pool, login(hub), hub.journals)
+        assert sound(findings)

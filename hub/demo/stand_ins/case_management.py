@@ -90,8 +90,9 @@ class CaseSystem:
             sequence = int(body.get("sequence", 0)) + 1
             self._tasks[task]["sequence"] = sequence
             body.pop("sequence", None)
-            await self.road.tell(str(uuid.uuid4()), sequence, json.dumps(body, ensure_ascii=False).encode())
-            self.journal.note("update", task=task, step=step, status="sent", via="kafka")
+            key = str(uuid.uuid4())
+            await self.road.tell(key, sequence, json.dumps(body, ensure_ascii=False).encode())
+            self.journal.note("update", task=task, step=step, key=key, status="sent", via="kafka")
             return True
         return await self._until_heard(task, step, body)
 

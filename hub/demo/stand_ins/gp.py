@@ -1,6 +1,6 @@
 """Beside the flow: a GP system. Posts FHIR ServiceRequests, sends the same again when it does not know, hears back by signed webhook.
 
-Orders: `send` {count, seed, at_once, note, first}; `post` {case: sound | wrong | again | reused, note, body}; `read` {path}; `drop` and
+Orders: `send` {count, seed, at_once, note, first}; `post` {case: sound | wrong | again | reused, note, need, postcode, body}; `read` {path}; `drop` and
 `refuse` {arrivals}.
 """
 
@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ class Gp:
         self.sent += 1
         own = f"{self.name}-post-{self.sent}"
         who = persons.person(int(order.get("seed", 99)), self.sent)
+        who = replace(who, need=tuple(order["need"])) if "need" in order else who
         resource = persons.wrong_in_three_places() if case == "wrong" else persons.service_request(who, own, order.get("note", ""))
         if "postcode" in order:
             resource["contained"][0]["address"][0]["postalCode"] = order["postcode"]

@@ -52,8 +52,8 @@ async def listen(port: int, take: Callable[[bytes], Awaitable[bytes | None]]) ->
                     return
                 writer.write(START + answer + END)
                 await writer.drain()
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            return
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            return  # they hung up, or we end
         finally:
             writer.close()
 
