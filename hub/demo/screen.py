@@ -25,6 +25,11 @@ class Screen:
     _steps: int = 0
     _since: float = field(default_factory=time.monotonic)
 
+    @property
+    def pause(self) -> float:
+        """Seconds between the parts, so that a person can read along; none where nobody watches."""
+        return 3.0 if self.out.isatty() else 0.0
+
     def step(self, key: str, **params: str) -> None:
         """A new part of the story, and its clock."""
         self._steps += 1

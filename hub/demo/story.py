@@ -17,7 +17,8 @@ from schemas.words import Text
 WHOLE_WAY = ("accept", "first-contact", "complete")
 _MANY = 40
 _SETTLED = 90.0
-_NOTHING_FITS = ("NP23 4AA", ("105531004", "Housing unsatisfactory"))
+_AT, _COMPANY = "LL57 2AB", ("422650009", "Social isolation")
+_NOTHING_FITS = ("NP23 4AA", ("73438004", "Unemployed"))
 """A district of the demonstration's directory whose only prescriber is full, and a need that nobody there answers."""
 
 
@@ -35,11 +36,12 @@ class Story:
         """Every part. Raises Unavailable when a process has gone."""
         for part in (self._whole_way, self._again, self._wrong, self._hospital, self._discharge, self._death, self._crisis, self._nothing_fits, self._stale):
             await part()
+            await asyncio.sleep(self.screen.pause)
         await self._killed()
 
     async def _whole_way(self) -> None:
         self.screen.step("demo.gp")
-        posted = await self.they.gp.ask("post", note="Lives alone since last year and misses company.")
+        posted = await self.they.gp.ask("post", postcode=_AT, need=list(_COMPANY), note="Lives alone since last year and misses company.")
         self.first = _id(posted)
         self.screen.quote("demo.answered", _first_words(posted), status=str(posted["status"]))
         for fact in ("assigned", "accepted", "first-contact", "completed"):
@@ -92,14 +94,14 @@ class Story:
     async def _death(self) -> None:
         self.screen.step("demo.death")
         await self.they.cases.ask("script", steps=["accept"], pause=0.3)
-        sent = await self.they.hospital.ask("refer", number=3)
+        sent = await self.they.hospital.ask("refer", number=10)
         number = f"H-{sent['control']}"
         opened = await self._assigned_to_cases(number)
         referral = opened["referral"] if opened else ""
         task = opened["task"] if opened else ""
         await self.they.cases.until(lambda line: line["what"] == "update" and line["task"] == task and line["status"] == 200)
         self.screen.say("demo.death.open")
-        died = await self.they.hospital.ask("death", number=3)
+        died = await self.they.hospital.ask("death", number=10)
         self.screen.say("demo.acknowledged", code=str(died["code"]))
         told = await self.they.cases.told(referral, "person-died")
         if told is not None:
@@ -195,7 +197,7 @@ class Story:
 
     async def _drop_one(self) -> None:
         self.they.gp.refresh()
-        arrived = max((line.get("number", 0) for line in self.they.gp.lines), default=0)
+        arrived = max((line["number"] for line in self.they.gp.lines if line["what"] == "told"), default=0)
         await self.they.gp.ask("drop", arrivals=[arrived + 5])
         self.screen.say("demo.dropping")
 
@@ -223,5 +225,5 @@ def _first_words(posted: Json) -> Text:
 
 
 def _in(language: str, notes: list[str]) -> str:
-    """An RRI's notes: Welsh and English each their own; the one of who watches, else all of it."""
-    return notes[-1] if language == "cy" and len(notes) > 1 else notes[0] if notes else ""
+    """An RRI's notes: Welsh first, English last."""
+    return (notes[0] if language == "cy" else notes[-1]) if notes else ""
