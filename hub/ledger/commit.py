@@ -42,21 +42,23 @@ class Ledger:
     _queue: deque[Waiting] = field(default_factory=deque)
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _writing: int = 0
+    _stopped: bool = False
     _batch_seconds: float = 0.005
     batches: int = 0
     committed: int = 0
 
     def start(self) -> None:
         """Begin to take work."""
+        self._stopped = False
         self._tasks = [asyncio.create_task(self._work_off(), name=f"commit-{place}") for place in range(self.connections)]
 
     async def stop(self) -> None:
-        """Finish what was taken, refuse the rest as Unavailable."""
-        while self._queue:
+        """Finish what was taken, what is being written included; refuse the rest as Unavailable."""
+        while (self._queue or self._writing) and not all(task.done() for task in self._tasks):
             self._work.set()
             await asyncio.sleep(0.01)
-            if all(task.done() for task in self._tasks):
-                break
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -66,6 +68,8 @@ class Ledger:
         outcome is unknown: the same request may be sent again), and whatever a bug in `decide` raises."""
         if len(self._queue) / LARGEST_BATCH / self.connections * self._batch_seconds > _LONGEST_WAIT:
             raise Unavailable("The ledger has more to write than it can within a second", retry_after=2)
+        if self._stopped:
+            raise Unavailable("The hub is stopping")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append((change, future))
         self._work.set()
@@ -83,7 +87,11 @@ class Ledger:
                 await self._work.wait()
             batch = self._next_batch()
             started = time.perf_counter()
-            await self._commit_batch(batch)
+            self._writing += 1
+            try:
+                await self._commit_batch(batch)
+            finally:
+                self._writing -= 1
             self._batch_seconds += 0.1 * (time.perf_counter() - started - self._batch_seconds)
 
     def _next_batch(self) -> list[Waiting]:

@@ -9,9 +9,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from hub.errors import Misconfigured
+from hub.errors import Misconfigured, Unavailable
+from hub.ledger.database import LOST
 
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -29,12 +31,19 @@ def latest() -> str:
 
 
 async def upgrade(dsn: str, revision: str = "head") -> None:
-    """Bring the database at `dsn` to `revision`. Raises Misconfigured when a newer hub has been here."""
+    """Bring the database at `dsn` to `revision`; one upgrade at a time in a process. Raises Misconfigured when a newer hub has been here,
+    Unavailable when the database does not answer."""
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1).replace("postgres://", "postgresql+asyncpg://", 1))
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade, revision)
             await connection.commit()
+    except LOST as fault:
+        raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__}); is it running, and is HUB_DATABASE right?") from None
+    except DBAPIError as fault:
+        if fault.connection_invalidated:
+            raise Unavailable("PostgreSQL went away during the upgrade; nothing was changed") from None
+        raise
     finally:
         await engine.dispose()
 
