@@ -31,12 +31,13 @@ _KNOWN_AFTER = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One message of a file and its answer: `referral` when it became one."""
+    """One message of a file and its answer: `referral` when it became one. `said`: faults, or warnings when it was taken, each with its place."""
 
     name: str
     answer: str
+    taken: bool
     referral: str | None = None
-    faults: tuple[tuple[str, Text], ...] = field(default=(), repr=False)
+    said: tuple[tuple[str, Text], ...] = field(default=(), repr=False)
 
 
 async def tell_files(hub: RunningHub, screen: Screen, folder: Path) -> None:
@@ -59,20 +60,24 @@ def _bodies(folder: Path) -> list[tuple[str, bytes]]:
 
 
 async def _became(hub: RunningHub, screen: Screen, one: Sent) -> None:
-    if one.referral is None:
-        screen.say("demo.files.refused" if one.faults else "demo.files.answer", file=one.name, answer=one.answer)
-        for where, words in one.faults:
-            screen.quote("demo.wrong.at", words, where=where)
-        return
-    screen.say("demo.files.answer", file=one.name, answer=one.answer)
-    row = await _routed(hub, one.referral)
-    why = await hub.explanation(one.referral)
+    screen.say("demo.files.answer" if one.taken else "demo.files.refused", file=one.name, answer=one.answer)
+    for where, words in one.said:
+        screen.quote("demo.wrong.at" if where else "demo.files.says", words, where=where)
+    if one.taken and one.referral is None:
+        screen.say("demo.files.nothing", file=one.name)
+    if one.referral is not None:
+        await _routed_to(hub, screen, one.name, one.referral)
+
+
+async def _routed_to(hub: RunningHub, screen: Screen, name: str, referral: str) -> None:
+    row = await _routed(hub, referral)
+    why = await hub.explanation(referral)
     if row["held_reason"]:
-        screen.quote("demo.files.held", why or text(f"reason.{Reason(row['held_reason'])}"), file=one.name)
+        screen.quote("demo.files.held", why or text(f"reason.{Reason(row['held_reason'])}"), file=name)
     elif row["prescriber"]:
-        screen.quote("demo.files.with", why or "", file=one.name, prescriber=row["prescriber"])
+        screen.quote("demo.files.with", why or "", file=name, prescriber=row["prescriber"])
     else:
-        screen.say("demo.files.became", file=one.name, status=screen.words(text(f"business.{row['business_status']}")))
+        screen.say("demo.files.became", file=name, status=screen.words(text(f"business.{row['business_status']}")))
 
 
 async def _routed(hub: RunningHub, referral: str) -> Json:
@@ -102,14 +107,14 @@ async def _post(hub: RunningHub, files: Sequence[tuple[str, bytes]]) -> list[Sen
 
 
 def _answered(name: str, reply: httpx.Response) -> Sent:
-    if reply.status_code == 201:
-        return Sent(name, "201", reply.headers["location"].rpartition("/")[2])
+    taken = reply.status_code in (200, 201)
     try:
         outcome = reply.json()
     except ValueError:
-        return Sent(name, str(reply.status_code))
-    placed = faults(outcome) or [("", words) for words in issues(outcome)[:1]]
-    return Sent(name, str(reply.status_code), faults=tuple(placed))
+        outcome = None
+    referral = reply.headers["location"].rpartition("/")[2] if "location" in reply.headers else None
+    said = [] if taken else faults(outcome) or [("", words) for words in issues(outcome)]
+    return Sent(name, str(reply.status_code), taken, referral, tuple(said))
 
 
 # --- HL7 v2 -----------------------------------------------------------------------------------------------------------------------------
@@ -136,11 +141,12 @@ async def _frames(hub: RunningHub, files: Sequence[tuple[str, bytes]]) -> list[S
 async def _frame(hub: RunningHub, line: mllp.Line, name: str, message: bytes, client: str | None) -> Sent:
     answer = await line.ask(message, 10.0)
     if answer is None:
-        return Sent(name, "-", faults=(("MLLP", text("demo.files.silent", file=name)),))
-    code, control = mllp.field(answer, "MSA", 1), mllp.field(message, "MSH", 10)
-    wrong = tuple((_place(one), Text(_words(one), _words(one))) for one in answer.decode("utf-8", "replace").split("\r") if one.startswith("ERR|"))
-    referral = await hub.value("SELECT referral_id::text FROM request WHERE client = $1 AND key = $2", client, control) if client else None
-    return Sent(name, code, referral, wrong)
+        return Sent(name, "-", False, None, (("", text("demo.files.silent", file=name)),))
+    code = mllp.field(answer, "MSA", 1)
+    said = tuple((_place(one), Text(_words(one), _words(one))) for one in answer.decode("utf-8", "replace").split("\r") if one.startswith("ERR|"))
+    key = "|".join((*_sender(message), mllp.field(message, "MSH", 10)))
+    referral = await hub.value("SELECT referral_id::text FROM request WHERE client = $1 AND key = $2", client, key)
+    return Sent(name, code, code in ("AA", "CA"), referral, said)
 
 
 def _place(err: str) -> str:
