@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import signal
 from datetime import UTC, datetime, timedelta
@@ -69,9 +70,7 @@ def _styled(line: FactLine, language: Language) -> Text:
 async def _follow(start: datetime | None, referral: str | None, stage: str | None, printer: _Printer) -> None:
     follower = Follower(place().login, _trouble)
     wanted = Wanted(start, await _referral(referral), stage)
-    task = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else _trouble)
+    _end_quietly(asyncio.current_task())
     lines = follower.lines(wanted)
     try:
         async for line in lines:
@@ -81,6 +80,13 @@ async def _follow(start: datetime | None, referral: str | None, stage: str | Non
         return
     finally:
         await lines.aclose()
+
+
+def _end_quietly(task: asyncio.Task[None] | None) -> None:
+    """Ctrl-C and SIGTERM end the following, and that is how it ends well."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(RuntimeError, ValueError):  # only a main thread hears signals
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel if task else _trouble)
 
 
 async def _referral(typed: str | None) -> UUID | None:

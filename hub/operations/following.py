@@ -93,11 +93,8 @@ async def _stand(consumer: AIOKafkaConsumer, start: datetime | None) -> None:
     partitions = sorted(consumer.assignment())
     if not partitions:
         raise Unavailable("there is no topic of referrals yet")
-    if start is None:
-        await consumer.seek_to_end(*partitions)
-        return
-    found = await consumer.offsets_for_times({partition: int(start.timestamp() * 1000) for partition in partitions})
+    found = await consumer.offsets_for_times({partition: int(start.timestamp() * 1000) for partition in partitions}) if start else {}
     ends = await consumer.end_offsets(partitions)
-    for partition in partitions:
+    for partition in partitions:  # seek moves at once and drops what was fetched; seek_to_end moves at the next fetch, after some old records
         at = found.get(partition)
         consumer.seek(partition, at.offset if at is not None else ends[partition])

@@ -44,14 +44,20 @@ async def unmasked(connection: Connection, sealing: Sealing, item: Item, actor: 
     detail = {"why": mask(why)[:_LONGEST_WHY], "item": str(item.id)}
     await insert_audit(connection, audit_rows([(Audit(actor, "referral.unmasked", detail), item.referral_id)]))
     person, referrer = opened.referral.person, opened.referral.referrer
-    patients = [entry["resource"] for entry in opened.bundle["entry"] if entry["resource"]["resourceType"] == "Patient"]
-    telecoms = [str(one["value"]) for one in (patients[0].get("telecom") or () if patients else ()) if isinstance(one, dict) and one.get("value")]
     rows = [
         ("worklist.person", " ".join((*person.given, person.family or ""))), ("worklist.nhs-number", person.nhs_number), ("worklist.born", person.birth_date),
-        ("worklist.postcode", person.postcode), ("worklist.contact", ", ".join(telecoms)), ("worklist.referrer", referrer.name or referrer.ods),
+        ("worklist.postcode", person.postcode), ("worklist.contact", ", ".join(_contacts(opened.bundle))), ("worklist.referrer", referrer.name or referrer.ods),
         *(("worklist.narrative", words) for words in opened.referral.narrative),
     ]  # fmt: skip
     return Person(tuple((key, str(value)) for key, value in rows if value))
+
+
+def _contacts(bundle: JsonObject) -> Iterator[str]:
+    """Phone numbers and addresses of the patient, wherever the message put them."""
+    resources = [entry["resource"] for entry in bundle["entry"]]
+    for resource in [*resources, *(one for each in resources for one in each.get("contained") or ())]:
+        if isinstance(resource, dict) and resource.get("resourceType") == "Patient":
+            yield from (str(one["value"]) for one in resource.get("telecom") or () if isinstance(one, dict) and one.get("value"))
 
 
 def listed(items: Sequence[Item], language: Language) -> RenderableType:

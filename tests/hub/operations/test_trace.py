@@ -1,0 +1,140 @@
+"""`hub trace`: a whole life, found by whatever the person who asks has in hand; and nobody's data in it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from hub.ledger import refusals
+from hub.ledger.refusals import Refusal
+from schemas.events import FactType
+from schemas.identifiers import ReferralRef
+from schemas.lifecycle import Update
+from schemas.rejection import Issue, Reason
+from schemas.task import Party
+from tests.hub.making import GP, Record, service_request
+from tests.hub.operations.commands import Commands
+
+CANARY = service_request(
+    contained=[
+        {
+            "resourceType": "Patient", "id": "person", "birthDate": "1931-01-09", "name": [{"family": "Zzcanari", "given": ["Qqfelin"]}],
+            "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}], "telecom": [{"system": "phone", "value": "01632960999"}],
+            "address": [{"line": ["99 Heol Zzcanari"], "postalCode": "SA1 1AA"}],
+        }
+    ],
+    note=[{"text": "Zzcanari mourns her canary"}],
+)  # fmt: skip
+SEEDS = ("Zzcanari", "Qqfelin", "9990000018", "999 000 0018", "1931-01-09", "01632960999", "SA1 1AA", "canary")
+
+
+async def test_a_referral_is_found_by_its_reference_its_ids_and_the_senders_request_key(opened: Record, hub: Commands) -> None:
+    key = str(uuid4())
+    referral = await opened.create(key=key)
+    hand_over = await opened.assign(referral)
+    event = await opened.value("SELECT id FROM event WHERE referral_id = $1 AND version = 1", referral)
+    ref = ReferralRef.of(referral)
+    for typed in (ref.value, ref.spoken.lower(), str(referral), hand_over, str(event), key, key.upper()):
+        ended = await hub("trace", typed, "--json")
+        assert ended.code == 0, typed
+        assert [one["head"]["id"] for one in ended.lines[0]["referrals"]] == [str(referral)], typed
+
+
+async def test_the_life_is_told_in_order_with_who_is_waited_for(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+    hand_over = await opened.assign(referral, "p-7")
+    await opened.apply(referral, Update(FactType.ACCEPTED, Party.PRESCRIBER, hand_over))
+    ended = await hub("trace", str(referral), "--json")
+    (life,) = ended.lines[0]["referrals"]
+    assert [fact["type"] for fact in life["facts"]] == ["referral.received.v1", "referral.assigned.v1", "referral.accepted.v1"]
+    assert (life["head"]["status"], life["head"]["awaits"], life["head"]["owner"], life["head"]["clock"]) == ("accepted", "prescriber", "p-7", "first-contact")
+    assert [(task["role"], task["status"], task["owner"]) for task in life["tasks"]] == [("coordination", "accepted", None), ("hand-over", "accepted", "p-7")]
+    assert life["head"]["chain_sound"] is True
+    assert life["decisions"][0]["explanation"]["cy"].startswith("Gofynnwyd am gwmni")
+    said = await hub("trace", str(referral))
+    assert said.out.index("The referral was received.") < said.out.index("A social prescriber was asked") < said.out.index("The social prescriber took the referral on.")
+    assert "It helps with loneliness in Swansea." in said.out
+    assert "chain of hashes is sound (3 facts)" in said.out
+
+
+async def test_it_speaks_welsh(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+    said = (await hub("trace", str(referral), "--language", "cy")).out
+    assert "Daeth yr atgyfeiriad i law." in said
+    assert "yn gyfan" in said
+    assert "received" not in said.split("Pwy edrychodd")[0]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        "UPDATE event SET thin = '{}' WHERE referral_id = $1 AND version = 1",  # a fact was changed
+        "UPDATE event SET type = 'referral.closed.v1' WHERE referral_id = $1 AND version = 2",  # another fact in its place
+        "DELETE FROM event WHERE referral_id = $1 AND version = 3",  # the last fact is gone: nothing after it shows that
+        "UPDATE event SET payload = payload || '\\x00' WHERE referral_id = $1 AND version = 2",  # sealed bytes
+    ],
+)
+async def test_a_ledger_that_was_changed_behind_our_back_shows(opened: Record, hub: Commands, tamper: str) -> None:
+    referral = await opened.create()
+    await opened.apply(referral, Update(FactType.HELD, Party.HUB, reason="crisis"), Update(FactType.RELEASED, Party.OPERATIONS))
+    assert (await hub("trace", str(referral), "--json")).lines[0]["referrals"][0]["head"]["chain_sound"] is True
+    await opened.fetch(tamper, referral)
+    ended = await hub("trace", str(referral))
+    assert "BROKEN" in ended.out
+
+
+async def test_a_refusal_is_found_by_its_id_and_by_the_senders_key_with_every_reason(opened: Record, hub: Commands) -> None:
+    refusal, key = uuid4(), "MSG00042-ABC"
+    issues = (Issue(Reason.REQUIRED, "PID-5"), Issue(Reason.WRONG_SERVICE, "RF1-3"))
+    made = Refusal(refusal, "hospital-a", key, "hospital_hl7v2", Reason.REQUIRED, issues, b"PID|Zzcanari")
+    await refusals.record(opened.ledger.pool, opened.ledger.sealing, made)
+    for typed in (str(refusal), key):
+        ended = await hub("trace", typed, "--json")
+        assert [(one["reason"], one["issues"]) for one in ended.lines[0]["refusals"]] == [("required", [["required", "PID-5"], ["wrong-service", "RF1-3"]])]
+    said = await hub("trace", key)
+    assert (said.code, "hospital-a" in said.out, "PID-5" in said.out, "Zzcanari" in said.out) == (0, True, True, False)
+
+
+async def test_what_is_not_there_is_said_plainly_and_ends_with_two(hub: Commands, opened: Record) -> None:
+    ended = await hub("trace", "0000-0000-0000")
+    assert (ended.code, ended.out) == (2, "")
+    assert "Nothing in the ledger" in ended.err
+
+
+async def test_no_part_of_a_person_is_shown_in_any_form(opened: Record, hub: Commands) -> None:
+    referral = await opened.create(body=CANARY, key="Zzcanari-1931-01-09")
+    await opened.assign(referral)
+    for language in ("en", "cy"):
+        said = await hub("trace", str(referral), "--language", language)
+        assert said.code == 0
+        assert [seed for seed in SEEDS if seed in said.out + said.err] == []
+    ended = await hub("trace", str(referral), "--json")
+    assert [seed for seed in SEEDS if seed in ended.out] == []
+    assert (await hub("trace", "Zzcanari-1931-01-09", "--json")).lines[0]["referrals"][0]["head"]["id"] == str(referral)
+
+
+async def test_that_somebody_looked_is_on_record(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+    await hub("trace", str(referral))
+    rows = await opened.fetch("SELECT actor, detail FROM audit WHERE referral_id = $1 AND action = 'referral.traced'", referral)
+    assert [(row["actor"].startswith("operations:"), orjson.loads(row["detail"])) for row in rows] == [(True, {})]
+
+
+async def test_an_erased_referral_still_shows_what_happened_but_not_why(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+    await opened.assign(referral)
+    await opened.fetch("UPDATE referral SET sealing_key = NULL, content = NULL, message = NULL WHERE id = $1", referral)
+    (life,) = (await hub("trace", str(referral), "--json")).lines[0]["referrals"]
+    assert (life["head"]["erased"], life["head"]["chain_sound"], life["decisions"], len(life["facts"])) == (True, True, [], 2)
+
+
+async def test_an_update_that_made_no_referral_leads_to_the_one_that_it_changed(opened: Record, hub: Commands) -> None:
+    referral = await opened.create(client=GP)
+    stray = str(uuid4())
+    sealed = opened.ledger.sealing.seal(f"answer|cases|{stray}", orjson.dumps({"status": 200, "parts": []}))
+    await opened.fetch("INSERT INTO request (client, key, body_hash, answer) VALUES ('cases', $1, '\\x00', $2)", stray, sealed)
+    (found,) = (await hub("trace", stray, "--json")).lines[0]["requests"]
+    assert (found["client"], found["answered"], found["referrals_changed"]) == ("cases", "200", 0)
+    assert (await hub("trace", stray)).out.count(str(referral)) == 0
