@@ -39,6 +39,24 @@ def accept(
 
 
 @app.command()
+def loop(
+    rate: Annotated[float, typer.Option(help="Referrals a second.")] = 100.0,
+    seconds: Annotated[float, typer.Option(help="For how long.")] = 20.0,
+    drain: Annotated[int, typer.Option(help="How many referrals routing then drains; 0 for none.")] = 2_000,
+    profile: Annotated[str, typer.Option(help="A stage (intake, relay, routing, dispatch) of which to say where the time goes.")] = "",
+    json: Json = False,
+) -> None:
+    """From a POST to its sender's webhook with every stage on, and how fast routing drains what has piled up."""
+    from hub.bench.loop import Asked
+    from hub.bench.loop import loop as measure
+
+    if not 0 < rate <= 5_000 or not 0 < seconds <= 600 or not 0 <= drain <= 100_000 or profile not in ("", "intake", "relay", "routing", "dispatch"):
+        raise typer.BadParameter("--rate up to 5000, --seconds up to 600, --drain up to 100000, --profile a stage")
+    configure("warning")
+    _show(asyncio.run(measure(load(), Asked(rate, seconds, drain, profile), _say)), json)
+
+
+@app.command()
 def match(seconds: Annotated[float, typer.Option(help="How long on each directory.")] = 3.0, json: Json = False) -> None:
     """How long one decision takes; needs no store."""
     from hub.bench.match import match as measure
