@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hub.deciding.policy import Policy, Term
 from schemas.task import Clock
+
+WALES = ZoneInfo("Europe/London")
 
 
 def due(policy: Policy, clock: Clock, priority: str, since: datetime) -> datetime:
@@ -19,15 +22,14 @@ def alert_due(policy: Policy, since: datetime) -> datetime:
 
 
 def working_days_after(since: datetime, days: int, policy: Policy) -> datetime:
-    """The same time of day so many working days later (UTC days); what starts on a day off starts at the next working day's midnight."""
-    moment = since.astimezone(UTC)
-    while not _working(moment, policy):
-        moment = (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    for _ in range(days):
+    """The same time of day so many working days later, in Welsh local time (also over a change of the clocks); what starts on a day off
+    has until the end of that many working days."""
+    moment, counted = since.astimezone(WALES), 0
+    from_day_off = not _working(moment, policy)
+    while counted < days:
         moment += timedelta(days=1)
-        while not _working(moment, policy):
-            moment += timedelta(days=1)
-    return moment
+        counted += _working(moment, policy)
+    return (moment.replace(hour=23, minute=59, second=59, microsecond=0) if from_day_off else moment).astimezone(UTC)
 
 
 def _after(term: Term, since: datetime, policy: Policy) -> datetime:

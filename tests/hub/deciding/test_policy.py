@@ -94,7 +94,9 @@ CLOCKS: list[tuple[Clock, str, datetime, datetime]] = [
     (Clock.ACCEPT, "urgent", FRIDAY, MONDAY),
     (Clock.ACCEPT, "asap", FRIDAY, MONDAY),
     (Clock.ACCEPT, "stat", FRIDAY, FRIDAY + timedelta(hours=4)),
-    (Clock.ACCEPT, "urgent", datetime(2026, 11, 7, 10, 0, tzinfo=UTC), datetime(2026, 11, 10, 0, 0, tzinfo=UTC)),  # Saturday counts as Monday's midnight
+    (Clock.ACCEPT, "urgent", datetime(2026, 11, 7, 10, 0, tzinfo=UTC), datetime(2026, 11, 9, 23, 59, 59, tzinfo=UTC)),  # from Saturday: all of Monday
+    (Clock.ACCEPT, "urgent", datetime(2026, 6, 6, 10, 0, tzinfo=UTC), datetime(2026, 6, 8, 22, 59, 59, tzinfo=UTC)),  # a summer Monday ends at 23:00 UTC
+    (Clock.ACCEPT, "urgent", datetime(2026, 10, 23, 8, 0, tzinfo=UTC), datetime(2026, 10, 26, 9, 0, tzinfo=UTC)),  # nine o'clock over the clock change
     (Clock.ACCEPT, "urgent", datetime(2026, 12, 24, 12, 0, tzinfo=UTC), datetime(2026, 12, 29, 12, 0, tzinfo=UTC)),  # Christmas and its Monday
     (Clock.ACCEPT, "no such priority", FRIDAY, datetime(2026, 11, 11, 16, 0, tzinfo=UTC)),
 ]
