@@ -6,6 +6,7 @@ Sending happens at least once: a process that dies between sending and recording
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from hub.dispatch.schedule import SECONDS, next_pause
 from hub.errors import Misconfigured, Unavailable
 from hub.ledger import delivering
 from hub.ledger.commit import Ledger
-from hub.ledger.delivering import Claimed, Wanted
+from hub.ledger.delivering import Claimed, DeliveredTogether, Wanted
 from hub.registry import Registry
 from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
@@ -32,6 +33,9 @@ class Send(Protocol):
     """One attempt by one transport. Raises Unavailable when there is no whole answer, Misconfigured when it must not be sent there."""
 
     async def __call__(self, client: Client, message: OutboundMessage) -> ReceiverReply: ...
+
+_GATHER = 0.004
+"""Seconds between being woken and looking, so that what ends or comes together is claimed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,12 @@ class Carrier:
     pace: Pace = Pace()
     breakers: Breakers = field(default_factory=Breakers)
     now: Callable[[], float] = time.monotonic
+    delivered: DeliveredTogether = field(init=False)
     _awake: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: dict[asyncio.Task[None], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.delivered = DeliveredTogether(self.ledger.pool)
 
     def wake(self) -> None:
         """Something may be due."""
@@ -71,13 +79,11 @@ class Carrier:
         try:
             while True:
                 try:
-                    found = await self.once()
+                    await self.once()
                 except Unavailable as fault:
                     log(LogEvent.STORE_UNAVAILABLE, "warning", error=fault, stage="dispatch", transport=self.transport)
                     await asyncio.sleep(1)
-                    continue
-                if not found:
-                    await self._rest()
+                await self._rest()
         finally:
             await self._finish(20)
 
@@ -108,10 +114,10 @@ class Carrier:
         await self._finish(60)
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._awake.wait(), self.pace.poll)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.pace.poll):  # wait_for may lose a cancellation that comes with the waking (Python 3.11)
+                await self._awake.wait()
+        await asyncio.sleep(_GATHER)
 
     async def _finish(self, seconds: float) -> None:
         if self._under_way:
@@ -172,7 +178,7 @@ class Carrier:
         attempts = one.attempts + 1
         match verdict:
             case Delivered():
-                await delivering.delivered(self.ledger.pool, one.id, outcome)
+                await self.delivered.note(one.id, outcome)
                 self._tell(one, LogEvent.DISPATCH_DELIVERED, "delivered", attempts, took)
             case TryAgain(after=after, limit=limit):
                 pause = next_pause(attempts, after, limit, self.pace.schedule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -36,7 +37,8 @@ FROM (SELECT o.id, r.ref, r.sealing_key, r.content, t.status AS task_status FROM
 WHERE d.id = w.id RETURNING d.*, w.ref, w.sealing_key, w.content, w.task_status, extract(epoch FROM now() - d.created_at)::float8 AS age
 """
 _DELIVERED = """
-UPDATE delivery SET state = 'delivered', attempts = attempts + 1, outcome = $2, finished_at = now(), claimed_until = NULL WHERE id = $1 AND state = 'pending'
+UPDATE delivery d SET state = 'delivered', attempts = attempts + 1, outcome = n.outcome, finished_at = now(), claimed_until = NULL
+FROM unnest($1::uuid[], $2::text[]) AS n (id, outcome) WHERE d.id = n.id AND d.state = 'pending'
 """
 _POSTPONED = """
 UPDATE delivery SET attempts = attempts + 1, outcome = $3, next_attempt_at = now() + make_interval(secs => $2), claimed_until = NULL
@@ -120,10 +122,34 @@ async def claim(pool: Pool, sealing: Sealing, wanted: Wanted) -> list[Claimed]:
     return [_claimed(row, sealing) for row in sorted(rows, key=lambda row: (row["next_attempt_at"], row["sequence"]))]
 
 
-async def delivered(pool: Pool, delivery: UUID, outcome: str) -> None:
-    """The receiver has it. Raises Unavailable: it is then sent again with the same key."""
-    async with lent(pool) as connection:
-        await connection.execute(_DELIVERED, delivery, outcome)
+@dataclass(slots=True)
+class DeliveredTogether:
+    """Notes that receivers have what they were sent; what ends while a commit runs is noted by the next."""
+
+    pool: Pool
+    _waiting: list[tuple[UUID, str, asyncio.Future[None]]] = field(default_factory=list)
+    _noting: asyncio.Task[None] | None = None
+
+    async def note(self, delivery: UUID, outcome: str) -> None:
+        """The receiver has it; returns once that is on disk. Raises Unavailable: it is then sent again with the same key."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((delivery, outcome, future))
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._note())
+        await future
+
+    async def _note(self) -> None:
+        while self._waiting:
+            batch, self._waiting = sorted(self._waiting, key=lambda one: one[0]), []
+            fault: Exception | None = None
+            try:
+                async with lent(self.pool) as connection:
+                    await connection.execute(_DELIVERED, [one[0] for one in batch], [one[1] for one in batch])
+            except Exception as found:  # noqa: BLE001  each of those who wait hears of it
+                fault = found
+            for _, _, future in batch:
+                if not future.done():
+                    future.set_result(None) if fault is None else future.set_exception(fault)
 
 
 async def postponed(pool: Pool, delivery: UUID, seconds: float, outcome: str) -> None:

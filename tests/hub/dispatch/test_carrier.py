@@ -222,3 +222,18 @@ async def _assigned(bench: Bench, client: str) -> None:
     await bench.record.assign(referral, client=None, place=False)
     await bench.consume(referral)
 
+
+
+async def test_a_carrier_ends_even_when_it_is_woken_at_that_very_moment(bench: Bench) -> None:
+    """In Python 3.11 `asyncio.wait_for` may lose a cancellation that comes together with what it waits for."""
+    for _ in range(20):
+        carrier = bench.webhooks(1, pace=Pace(poll=600))
+        running = asyncio.create_task(carrier.run())
+        await asyncio.sleep(0.01)
+        carrier.wake()
+        await asyncio.sleep(0)
+        running.cancel()
+        carrier.wake()
+        async with asyncio.timeout(5):
+            await asyncio.gather(running, return_exceptions=True)
+        assert running.done()
