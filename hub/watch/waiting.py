@@ -73,13 +73,14 @@ async def waiting_because_of_us(connection: Connection, *, patience: float = 1.0
 
 async def measure(connection: Connection) -> int:
     """How many people wait because of us, as the metrics say it, with the counts behind it."""
-    for name, query in _GAUGES.items():
-        gauge(name, await connection.fetchval(query))
+    row = await connection.fetchrow(_COUNTS)
+    gauge("hub_worklist_open", row["items"])
+    gauge("hub_dead_letters_open", row["letters"])
+    gauge("hub_parked", row["parked"])
     return sum(cause.people for cause in await waiting_because_of_us(connection))
 
 
-_GAUGES = {
-    "hub_worklist_open": "SELECT count(*) FROM worklist_item WHERE closed_at IS NULL",
-    "hub_dead_letters_open": "SELECT count(*) FROM dead_letter WHERE state <> 'done'",
-    "hub_parked": "SELECT count(*) FROM parked",
-}
+_COUNTS = """
+SELECT (SELECT count(*) FROM worklist_item WHERE closed_at IS NULL) AS items, (SELECT count(*) FROM dead_letter WHERE state <> 'done') AS letters,
+       (SELECT count(*) FROM parked) AS parked
+"""
