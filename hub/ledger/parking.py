@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID, uuid5
 
 import orjson
@@ -22,7 +23,8 @@ _NAMESPACE = UUID("9a3f3c64-6b0a-5e0c-8f43-0f5f6c0f7b11")
 _WRITE = """
 INSERT INTO dead_letter (id, stage, referral_id, event_id, topic, partition, record_offset, reason, detail, record)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (stage, topic, partition, record_offset) DO UPDATE SET attempts = dead_letter.attempts + 1
+ON CONFLICT (id) DO UPDATE SET attempts = dead_letter.attempts + 1, reason = excluded.reason, detail = excluded.detail, closed_at = NULL,
+    state = CASE dead_letter.state WHEN 'done' THEN 'open' ELSE dead_letter.state END
 """
 _PARKED = "SELECT DISTINCT referral_id FROM dead_letter WHERE stage = $1 AND state <> 'done' AND referral_id = ANY($2)"
 _PARK = "INSERT INTO parked (stage, event_id, referral_id, sequence) SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[]) ON CONFLICT DO NOTHING"
@@ -37,7 +39,8 @@ _AUDIT = "INSERT INTO audit (actor, action, referral_id, detail) VALUES ($1, 'de
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that a stage gave up. `detail` names the fault (an exception's type and our frame), never what the record held."""
+    """A record that a stage gave up. `detail` names the fault (an exception's type and our frame), never what the record held. Its id is that
+    of the event where there is one: offsets begin again when the topics are made anew."""
 
     stage: str
     topic: str
@@ -51,7 +54,11 @@ class DeadLetter:
     id: UUID = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", uuid5(_NAMESPACE, f"{self.stage}/{self.topic}/{self.partition}/{self.offset}"))
+        object.__setattr__(self, "id", uuid5(_NAMESPACE, f"{self.stage}/{self.event_id or self._place}"))
+
+    @property
+    def _place(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}/{sha256(self.record).hexdigest()}"
 
 
 async def write(pool: Pool, sealing: Sealing, letter: DeadLetter) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import asyncpg
+import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -153,11 +154,16 @@ class Relay:
     def _records(self, row: asyncpg.Record) -> list[Record]:
         event = event_of(row, self.sealing)
         if row["topic"] is not None:
-            body = self.sealing.key(row["referral_id"], row["sealing_key"]).open(f"delivery|{row['delivery_id']}", row["body"]) if row["sealing_key"] else b"{}"
-            mine = _copy(event, row["topic"], body, row["content_type"])
-            return [(row["topic"], *to_record(mine))]
+            return [(row["topic"], *to_record(_copy(event, row["topic"], self._body(row), row["content_type"])))]
         thin = _copy(event, STATUS.name, row["thin"].encode(), JSON_CONTENT)
         return [(REFERRALS.name, *to_record(event)), (STATUS.name, *_plain(to_record(thin), event.type, row["thin"]))]
+
+    def _body(self, row: asyncpg.Record) -> bytes:
+        """What a client is told; of an erased referral, or of bytes that do not open, an empty object: one row never stops the others."""
+        try:
+            return self.sealing.key(row["referral_id"], row["sealing_key"]).open(f"delivery|{row['delivery_id']}", row["body"] or b"")
+        except NotReadable:
+            return b"{}"
 
 
 def event_of(row: asyncpg.Record, sealing: Sealing) -> Event:
@@ -180,7 +186,8 @@ def _copy(event: Event, topic: str, data: bytes, content_type: str) -> Event:
 def _plain(record: tuple[bytes, list[tuple[str, bytes]], bytes], fact: FactType, thin: str) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
     """The thin copy's headers say no more than its body: its type is the fact that may be shown; it names no journey."""
     key, headers, value = record
-    shown = fact.value if f'"fact":"{fact.fact}"' in thin else "referral.status.v1"
+    said = orjson.loads(thin)["fact"]
+    shown = fact.value if said == fact.fact else FactType.CLOSED.value if said == FactType.CLOSED.fact else "referral.status.v1"
     keep = [(name, shown.encode() if name == "ce_type" else held) for name, held in headers if name not in _NOT_THIN]
     return key, keep, value
 

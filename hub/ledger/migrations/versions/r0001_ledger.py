@@ -156,8 +156,7 @@ CREATE TABLE dead_letter (
     attempts integer NOT NULL DEFAULT 1,
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'retry', 'done')),
     at timestamptz NOT NULL DEFAULT now(),
-    closed_at timestamptz,
-    UNIQUE (stage, topic, partition, record_offset)
+    closed_at timestamptz
 );
 CREATE INDEX dead_letter_open ON dead_letter (stage, referral_id) WHERE state <> 'done';
 
