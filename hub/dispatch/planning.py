@@ -63,7 +63,9 @@ class Dispatch:
         return Amendment(lambda locked: self.decide(fact, locked, names), (fact.referral_id,), consumed=Consumed(STAGE, fact.id))
 
     def decide(self, fact: Fact, locked: Locked, names: Mapping[str, PrescriberName]) -> Decision:
-        """What is owed for one fact, as the referral stands now."""
+        """What is owed for one fact, as the referral stands now. Of an erased referral nobody is told any more."""
+        if not locked.content and not locked.message:
+            return NoEffect()
         composing = _Composing(self, fact, locked, names)
         owed = tuple(one for to in recipients(fact, locked, self.known, names) for one in composing.owed(to))
         log(LogEvent.DISPATCH_PLANNED, referral=str(locked.id), fact=fact.type.value, event_id=str(fact.id), version=fact.version, count=len(owed))

@@ -205,3 +205,26 @@ async def test_an_erased_endpoint_of_another_transport_is_not_mistaken(bench: Be
         bench.known.add(GP, Outbound("mllp", "hospital_hl7v2", host="127.0.0.1", port=9))
         await carried(bench.webhooks(gp.port))
         assert (GP, "webhook", "assigned", "refused") in await bench.states(referral)
+
+
+async def test_of_an_erased_referral_nobody_is_told_any_more(bench: Bench) -> None:
+    bench.known.add(GP, webhook("http://127.0.0.1:9/x", "fhir_rest"))
+    referral = await bench.record.create()
+    await bench.record.assign(referral)
+    events = await bench.record.events(referral)
+    await bench.record.fetch("UPDATE referral SET sealing_key = NULL, content = NULL, message = NULL WHERE id = $1", referral)
+    changes = [change for change in await bench.dispatch(events) if change is not None]
+    await bench.record.ledger.commit_together(changes)
+    assert await bench.states(referral) == []
+
+
+async def test_a_message_that_was_owed_before_the_erasing_does_not_go(bench: Bench) -> None:
+    async with receiver() as gp:
+        bench.known.add(GP, webhook(gp.url, "fhir_rest"))
+        referral = await bench.record.create()
+        await bench.record.assign(referral, client=None)
+        await bench.consume(referral)
+        await bench.record.fetch("UPDATE referral SET sealing_key = NULL, content = NULL, message = NULL WHERE id = $1", referral)
+        await carried(bench.webhooks(gp.port))
+        assert gp.seen == []
+        assert (GP, "webhook", "assigned", "cancelled") in await bench.states(referral)
