@@ -20,12 +20,16 @@ UNION SELECT referral_id FROM dead_letter WHERE id = $1 AND referral_id IS NOT N
 """
 _BY_REF = "SELECT id FROM referral WHERE ref = $1"
 _BY_KEY = """
-SELECT DISTINCT r.id, r.created_at FROM referral r JOIN request q ON q.referral_id = r.id WHERE q.key = ANY($1) OR q.message_id = ANY($1)
+SELECT DISTINCT r.id, r.created_at FROM referral r JOIN request q ON q.referral_id = r.id
+WHERE q.key = ANY($1) OR q.message_id = ANY($1) OR split_part(q.key, '|', 3) = ANY($1)
 UNION SELECT r.id, r.created_at FROM referral r WHERE r.correlation = ANY($1)
 ORDER BY created_at DESC LIMIT 20
 """
-_REFUSED = "SELECT id FROM refusal WHERE key = ANY($1) OR id = $2 ORDER BY created_at DESC LIMIT 20"
-_REQUESTED = "SELECT client, key FROM request WHERE (key = ANY($1) OR message_id = ANY($1)) AND referral_id IS NULL ORDER BY created_at DESC LIMIT 20"
+_REFUSED = "SELECT id FROM refusal WHERE key = ANY($1) OR split_part(key, '|', 3) = ANY($1) OR id = $2 ORDER BY created_at DESC LIMIT 20"
+_REQUESTED = """
+SELECT client, key FROM request WHERE (key = ANY($1) OR message_id = ANY($1) OR split_part(key, '|', 3) = ANY($1)) AND referral_id IS NULL
+ORDER BY created_at DESC LIMIT 20
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Found:
 
 
 async def find(connection: Connection, typed: str) -> Found:
-    """Everything that it may mean; at most 20 of each kind."""
+    """Everything that it may mean; at most 20 of each kind. A hospital's key is MSH-3, MSH-4 and MSH-10; people type MSH-10 alone."""
     wanted, id_ = typed.strip(), _uuid(typed)
     key = [wanted, *([str(id_)] if id_ else [])]
     referrals = {row["id"]: None for row in await connection.fetch(_BY_ID, id_)} if id_ else {}

@@ -62,7 +62,7 @@ class Follower:
                 await asyncio.sleep(_PAUSE)
 
     async def _session(self, start: datetime | None) -> AsyncGenerator[FactLine, None]:
-        settings = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", "metadata_max_age_ms": 10_000, "fetch_max_wait_ms": 100}
+        settings = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", "metadata_max_age_ms": 3_000, "fetch_max_wait_ms": 100}
         consumer = AIOKafkaConsumer(self.login.topic(REFERRALS.name), **self.login.client_settings(), **settings)
         try:
             await asyncio.wait_for(consumer.start(), 15)

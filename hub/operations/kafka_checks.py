@@ -8,14 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from hub.errors import Unavailable
 from hub.security.kafka_access import TopicSpec
 from hub.transports.kafka import KafkaLogin
 
-_PATIENCE = 8.0
+_FIRST, _PATIENCE, _TRIES, _PAUSE = 4.0, 8.0, 6, 0.4
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+    }
+)  # fmt: skip
+"""What a broker says for a moment after a topic or a group was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +48,24 @@ def kafka_state(login: KafkaLogin, expected: Sequence[TopicSpec], groups: Mappin
     silent = logging.getLogger("hub.operations.kafka_checks.client")
     silent.disabled = True
     admin = AdminClient({**login.admin_settings(), "socket.timeout.ms": 5000}, logger=silent)
+    for _ in range(_TRIES):
+        try:
+            return _asked(admin, login, expected, groups)
+        except KafkaException as fault:
+            if fault.args[0].code() not in _PASSING:
+                raise Unavailable(f"Kafka does not answer ({fault.args[0].name()})") from None
+        except TimeoutError:
+            break
+        time.sleep(_PAUSE)
+    raise Unavailable("Kafka does not answer in time")
+
+
+def _asked(admin: AdminClient, login: KafkaLogin, expected: Sequence[TopicSpec], groups: Mapping[str, tuple[str, str]]) -> KafkaState:
     started = time.monotonic()
-    try:
-        found = admin.list_topics(timeout=_PATIENCE).topics
-        took = time.monotonic() - started
-        wrong = _wrong(admin, login, expected, found)
-        lags = {stage: _lag(admin, login.topic(group), login.topic(topic), found) for stage, (group, topic) in groups.items()}
-    except (KafkaException, TimeoutError) as fault:
-        raise Unavailable(f"Kafka does not answer ({type(fault).__name__})") from None
+    found = admin.list_topics(timeout=_FIRST).topics
+    took = time.monotonic() - started
+    wrong = _wrong(admin, login, expected, found)
+    lags = {stage: _lag(admin, login.topic(group), login.topic(topic), found) for stage, (group, topic) in groups.items()}
     return KafkaState(took, len(expected), wrong, lags)
 
 

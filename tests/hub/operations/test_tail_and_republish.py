@@ -21,6 +21,7 @@ from schemas.events import Event, FactType
 from schemas.identifiers import ReferralRef
 from schemas.lifecycle import Update
 from schemas.task import Party
+from tests.faults.running import until
 from tests.hub.making import Record
 from tests.hub.operations.commands import Commands
 from tests.hub.operations.test_trace import CANARY, SEEDS
@@ -47,9 +48,11 @@ async def relaying(opened: Record, login: KafkaLogin) -> AsyncIterator[None]:
 
 async def drained(opened: Record) -> None:
     """Until everything is on Kafka."""
-    async with asyncio.timeout(30):
-        while await opened.value("SELECT count(*) FROM outbox"):
-            await asyncio.sleep(0.05)
+
+    async def empty() -> bool:
+        return not await opened.value("SELECT count(*) FROM outbox")
+
+    await until(empty, 30, "the outbox to be empty")
 
 
 async def test_tail_shows_each_fact_in_words_with_status_owner_and_reason_and_nobody(opened: Record, hub: Commands, login: KafkaLogin) -> None:
@@ -94,21 +97,28 @@ async def test_without_since_only_what_happens_from_now_on_is_shown(opened: Reco
 
 async def test_a_rebuilt_topic_shows_no_fact_again_and_the_follower_goes_on(opened: Record, hub: Commands, login: KafkaLogin) -> None:
     seen: list[tuple[UUID, str]] = []
+
+    def note(line: FactLine) -> None:
+        seen.append((line.referral, line.fact))
+
+    async def are_seen(count: int) -> bool:
+        return len(seen) == count
+
     async with relaying(opened, login):
         follower = Follower(login, lambda _sentence: None)
 
         async def follow() -> None:
             async for line in follower.lines(Wanted()):
-                seen.append((line.referral, line.fact))
+                note(line)
 
         following = asyncio.create_task(follow())
         await asyncio.wait_for(follower.opened.wait(), 20)
         first = await opened.create()
-        await _until(lambda: len(seen) == 1)
+        await until(lambda: are_seen(1), 40, "the first fact")
         await drained(opened)
         assert (await hub("republish", "--yes")).code == 0
         second = await opened.create()
-        await _until(lambda: len(seen) == 2)
+        await until(lambda: are_seen(2), 40, "the second fact")
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert seen == [(first, "received"), (second, "received")]
@@ -118,7 +128,7 @@ async def test_republish_first_says_what_it_would_do_and_does_nothing(opened: Re
     referral = await opened.create()
     await opened.assign(referral)
     ended = await hub("republish")
-    assert (ended.code, "2 facts of 1 referrals" in ended.out, "add --yes" in ended.out) == (0, True, True)
+    assert (ended.code, "facts 2, of referrals 1" in ended.out, "add --yes" in ended.out) == (0, True, True)
     assert await opened.value("SELECT kafka FROM epoch") == 1
 
 
@@ -129,7 +139,7 @@ async def test_republish_rebuilds_the_same_ids_in_the_same_order(opened: Record,
         await drained(opened)
         before = (await hub("tail", "--since", "10m", "--limit", "6", "--json")).lines
         ended = await hub("republish", "--yes")
-        assert (ended.code, "6 facts" in ended.out, "All of it is on Kafka." in ended.out) == (0, True, True)
+        assert (ended.code, "facts 6" in ended.out, "All of it is on Kafka." in ended.out) == (0, True, True)
         after = (await hub("tail", "--since", "10m", "--limit", "6", "--json")).lines
     by_referral = [{line["referral"]: [one for one in lines if one["referral"] == line["referral"]] for line in lines} for lines in (before, after)]
     assert by_referral[0] == by_referral[1]
@@ -186,9 +196,3 @@ async def _first(follower: Follower, wanted: Wanted) -> AsyncIterator[asyncio.Ta
         with contextlib.suppress(asyncio.CancelledError):
             await task
         await lines.aclose()
-
-
-async def _until(condition: object) -> None:
-    async with asyncio.timeout(40):
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.05)
