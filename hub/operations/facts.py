@@ -45,9 +45,10 @@ class FactLine:
         return reference(self.referral)
 
     def cells(self, language: Language) -> tuple[str, ...]:
-        """Time, reference, the fact in plain words, status, owner, reason."""
+        """Time, reference, the fact in plain words, the Task's status (its code, then in words how it stands), owner, reason."""
+        stands = known("business", self.business, language) if self.business else known("status", self.status, language)
         return (
-            clock(self.time), self.ref, known("fact", self.fact, language), known("status", self.status, language), self.owner or "–",
+            clock(self.time), self.ref, known("fact", self.fact, language), f"{self.status}: {stands}" if self.status else "–", self.owner or "–",
             reason_words(self.reason, language),
         )  # fmt: skip
 

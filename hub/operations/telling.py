@@ -95,30 +95,32 @@ def _requests(rows: Sequence[Request], language: Language) -> Table:
     return table(_headings(language, "time", "client", "request", "answered"), cells)
 
 
-def _facts(rows: Sequence[FactRow], language: Language) -> Table:
+def _facts(rows: Sequence[FactRow], language: Language) -> Text:
+    """A line for each fact, and under it why, who made it and who has read it: a table would be too wide for a window."""
     first = rows[0].at if rows else None
-    headings = ("#", say("ops.time", language), "+", *_headings(language, "what", "reason", "stage", "next"))
-    return table(headings, [_fact(row, first, language) for row in rows])
+    return Text("\n").join(line for row in rows for line in _fact(row, first, language))
 
 
-def _fact(row: FactRow, first: datetime | None, language: Language) -> tuple[str, ...]:
+def _fact(row: FactRow, first: datetime | None, language: Language) -> Iterator[Text]:
     since = length((row.at - first).total_seconds()) if first else "–"
+    yield Text.assemble((f"{row.version:>3}  {clock(row.at)}  +{since:<9}", "dim"), f"  {known('fact', row.fact, language)}")
+    if row.reason is not None:
+        yield Text(f"     {reason_words(row.reason, language)}", style="yellow")
     made_by = f"{row.stage} ({row.connector})" if row.connector else row.stage
     read = ", ".join(f"{stage} +{length(max(0.0, (at - row.at).total_seconds()))}" for stage, at in sorted(row.read_by.items(), key=lambda pair: pair[1]))
-    after = say("trace.not-on-kafka", language) if row.waits else say("trace.read", language, stages=read) if read else "–"
-    return str(row.version), clock(row.at), since, known("fact", row.fact, language), reason_words(row.reason, language), made_by, after
+    after = say("trace.not-on-kafka", language) if row.waits else say("trace.read", language, stages=read) if read else None
+    yield Text("     " + "; ".join(part for part in (made_by, after) if part), style="dim")
 
 
 def _tasks(life: Life, language: Language) -> Table:
     rows = [
         (
-            f"{known('role', row.role, language)} {row.ordinal or ''}".rstrip(),
-            f"{known('status', row.status, language)}: {known('business', row.business, language)}",
-            row.owner or "–", reason_words(row.reason, language), clock(row.changed_at),
+            f"{known('role', row.role, language)} {row.ordinal or ''}".rstrip(), row.status, known("business", row.business, language), row.owner or "–",
+            row.reason or "–", clock(row.changed_at),
         )
         for row in life.tasks
     ]  # fmt: skip
-    return table(_headings(language, "role", "status", "owner", "reason", "time"), rows)
+    return table(_headings(language, "role", "status", "what", "owner", "reason", "time"), rows)
 
 
 def _decision(row: DecisionRow, language: Language) -> Iterator[RenderableType]:
