@@ -104,13 +104,12 @@ async def _causes(connection: Connection) -> list[Cause]:
 
 async def read_topics(access: KafkaLogin, names: Sequence[str]) -> list[OnTopic]:
     """Every record of these topics, from the first to the last that stood there when reading began."""
-    consumer = AIOKafkaConsumer(**access.client_settings(), enable_auto_commit=False, auto_offset_reset="earliest")
+    topics = [access.topic(name) for name in names]
+    consumer = AIOKafkaConsumer(*topics, **access.client_settings(), group_id=None, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        parts = [TopicPartition(access.topic(name), part) for name in names for part in sorted(await _partitions(consumer, access.topic(name)))]
+        parts = sorted(consumer.assignment())
         ends: dict[TopicPartition, int] = await consumer.end_offsets(parts)
-        consumer.assign(parts)
-        await consumer.seek_to_beginning(*parts)
         found: list[OnTopic] = []
         while any([await consumer.position(part) < ends[part] for part in parts]):
             for part, records in (await consumer.getmany(timeout_ms=1000)).items():
@@ -118,13 +117,6 @@ async def read_topics(access: KafkaLogin, names: Sequence[str]) -> list[OnTopic]
         return found
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer._client.force_metadata_update()
-    consumer._client.set_topics([topic])
-    await consumer._client.force_metadata_update()
-    return set(consumer.partitions_for_topic(topic) or ())
 
 
 def _on_topic(part: TopicPartition, record: Any, prefix: str) -> OnTopic:  # Any: a ConsumerRecord
