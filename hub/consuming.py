@@ -7,6 +7,7 @@ others flow. `Unavailable` waits and re-reads. A flood of dead letters stops the
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from schemas.rejection import Reason
 TRIES = 3
 FLOOD = 25
 _PAUSE = 1.0
+_OPEN_SECONDS = 30.0
 
 
 class Prepare(Protocol):
@@ -42,7 +44,8 @@ class Prepare(Protocol):
 
 @dataclass(slots=True)
 class Consumer:
-    """One stage's consumer of one topic."""
+    """One stage's consumer of one topic. After `FLOOD` new dead letters in a row the line stands still (the breaker): for `open_seconds` at
+    a time nothing is read, then one record is tried; the first that succeeds closes it."""
 
     stage: str
     topic: str
@@ -50,6 +53,8 @@ class Consumer:
     prepare: Prepare
     failures_in_row: int = 0
     pause: float = _PAUSE
+    open_seconds: float = _OPEN_SECONDS
+    _open_until: float | None = None
     _retrying: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
@@ -57,9 +62,14 @@ class Consumer:
         self._crash("fetched")
         try:
             async with self._retrying:
+                await self._past_breaker(records)
                 await self._take(records)
         except Unavailable as fault:
             log(LogEvent.STORE_UNAVAILABLE, "warning", error=fault, stage=self.stage)
+            await asyncio.sleep(self.pause)
+            raise
+        except Exception as fault:  # a bug of this wrapper: the same records come again, but never in a hot, silent loop
+            log(LogEvent.BUG, "error", error=fault, stage=self.stage)
             await asyncio.sleep(self.pause)
             raise
         self._crash("after_commit")
@@ -72,19 +82,35 @@ class Consumer:
                 done += await self._retry(letter, referral)
         return done
 
+    async def _past_breaker(self, records: Sequence[ConsumerRecord]) -> None:
+        """While the breaker is open: wait, then try one event without writing a letter. Raises Unavailable while that still fails."""
+        if self._open_until is None:
+            return
+        if (left := self._open_until - time.monotonic()) > 0:
+            raise Unavailable("The line stands still: too many events in a row could not be digested", retry_after=left)
+        trial = next((event for record in records if (event := _event(record)) is not None), None)
+        if trial is not None and (fault := await self._tried(trial)) is not None:
+            self._open_until = time.monotonic() + self.open_seconds
+            raise Unavailable(f"The line still stands still ({type(fault).__name__})", retry_after=self.open_seconds)
+        self._close_breaker()
+
     async def _take(self, records: Sequence[ConsumerRecord]) -> None:
         events: list[tuple[Event, ConsumerRecord]] = []
         for record in records:
             try:
-                events.append((from_record(record.key, record.headers, record.value), record))
+                event = from_record(record.key, record.headers, record.value)
+                UUID(event.key)
+                events.append((event, record))
             except NotAnEvent as fault:
                 await self._give_up(record, None, Reason.POISON, str(fault))
-        waiting = await parking.parked(self.ledger.pool, self.stage, [id_ for event, _ in events if (id_ := _referral(event.key)) is not None])
-        held = [event for event, _ in events if _referral(event.key) in waiting]
+            except ValueError:
+                await self._give_up(record, None, Reason.POISON, "the key is no referral's")
+        waiting = await parking.parked(self.ledger.pool, self.stage, [UUID(event.key) for event, _ in events])
+        held = [event for event, _ in events if UUID(event.key) in waiting]
         if held:
             await parking.park(self.ledger.pool, self.stage, held)
             count("hub_events_total", len(held), stage=self.stage, outcome="parked")
-        await self._digest([pair for pair in events if _referral(pair[0].key) not in waiting])
+        await self._digest([pair for pair in events if UUID(pair[0].key) not in waiting])
 
     async def _digest(self, live: list[tuple[Event, ConsumerRecord]]) -> None:
         if not live:
@@ -129,29 +155,46 @@ class Consumer:
         letter = DeadLetter(
             self.stage, self.topic, record.partition, record.offset, reason, detail, _referral(key), event.id if event else None, record.value or b""
         )
-        await parking.write(self.ledger.pool, self.ledger.sealing, letter)
+        fresh = await parking.write(self.ledger.pool, self.ledger.sealing, letter)
+        if not fresh:
+            return
         self.failures_in_row += 1
         count("hub_dead_letters_total", stage=self.stage)
         log(LogEvent.DEAD_LETTER_WRITTEN, "error", stage=self.stage, referral=str(letter.referral_id), partition=record.partition, offset=record.offset)
         if self.failures_in_row > FLOOD:
-            gauge("hub_breaker_open", 1, stage=self.stage)
-            log(LogEvent.BREAKER_OPENED, "error", stage=self.stage, count=self.failures_in_row)
-            self.failures_in_row = FLOOD - 5
-            raise Unavailable("Too many events in a row could not be digested; the line stands still until they can", retry_after=30)
+            self._open_breaker()
+
+    def _open_breaker(self) -> None:
+        self._open_until = time.monotonic() + self.open_seconds
+        gauge("hub_breaker_open", 1, stage=self.stage)
+        log(LogEvent.BREAKER_OPENED, "error", stage=self.stage, count=self.failures_in_row)
+        raise Unavailable("Too many events in a row could not be digested: the line stands still until one can", retry_after=self.open_seconds)
+
+    def _close_breaker(self) -> None:
+        self._open_until, self.failures_in_row = None, 0
+        gauge("hub_breaker_open", 0, stage=self.stage)
+        log(LogEvent.BREAKER_CLOSED, stage=self.stage)
 
     async def _retry(self, letter: UUID, referral: UUID | None) -> int:
         try:
-            for event in await parking.missed(self.ledger.pool, self.ledger.sealing, self.stage, referral) if referral else []:
-                await self._commit([event])
+            while await self._catch_up(letter, referral):
+                pass
         except Unavailable:
             raise
         except Exception as fault:  # noqa: BLE001  it failed again: the letter is open again, with the new reason
             await parking.failed_again(self.ledger.pool, letter, _named(fault))
             return 0
-        await parking.close(self.ledger.pool, self.stage, letter, referral)
-        gauge("hub_breaker_open", 0, stage=self.stage)
+        if self._open_until is not None:
+            self._close_breaker()
         log(LogEvent.DEAD_LETTER_RETRIED, stage=self.stage, referral=str(referral))
         return 1
+
+    async def _catch_up(self, letter: UUID, referral: UUID | None) -> bool:
+        """Digest everything of the referral that the stage missed, then close; True when more was parked meanwhile."""
+        events = await parking.missed(self.ledger.pool, self.ledger.sealing, self.stage, referral) if referral else []
+        for event in events:
+            await self._commit([event])
+        return await parking.close(self.ledger.pool, self.stage, letter, referral, [event.id for event in events])
 
     def _counted(self, outcomes: Sequence[Outcome]) -> None:
         self.failures_in_row = 0
@@ -205,6 +248,13 @@ def new_broker(access: KafkaLogin) -> KafkaBroker:
     return KafkaBroker(
         list(access.servers), security=security, apply_types=False, logger=None, allow_auto_create_topics=False, graceful_timeout=20, metadata_max_age_ms=10_000
     )
+
+
+def _event(record: ConsumerRecord) -> Event | None:
+    try:
+        return from_record(record.key, record.headers, record.value)
+    except NotAnEvent:
+        return None
 
 
 def _referral(key: str) -> UUID | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from connectors.case_management.updates import read_update
 from schemas.fhir.build import REASON_SYSTEM, operation_outcome
@@ -69,7 +70,7 @@ def _derived_key(message: InboundMessage) -> str:
 
 def _record_faults(message: InboundMessage) -> list[Issue]:
     headers, faults = message.headers or {}, []
-    if not 0 < len(headers.get("ce_id", "").strip()) <= 128:
+    if not re.fullmatch(r"[\x21-\x7e]{1,128}", headers.get("ce_id", "").strip()):
         faults.append(Issue(Reason.REQUIRED, "ce_id", "case.event-id"))
     if _sequence(message) is None:
         faults.append(Issue(Reason.REQUIRED, "ce_sequence", "case.sequence"))

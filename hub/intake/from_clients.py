@@ -77,16 +77,22 @@ class FromClients:
             return
         headers = _headers(record.headers)
         if headers is None or record.value is None:
-            await self._poison(record)
+            await self._poison(record, "no text headers, or no value")
             return
         message = InboundMessage(record.value, f"from.{name}", headers, received_at=datetime.now(UTC), client=client.id, profile=client.profile)
-        reply = await self.intake.receive(self.registered, message, client, message.target)
+        try:
+            reply = await self.intake.receive(self.registered, message, client, message.target)
+        except Unavailable:
+            raise
+        except Exception as fault:  # noqa: BLE001  one record of one client must not end intake for all
+            await self._poison(record, type(fault).__name__)
+            return
         if reply.status == 503:
             raise Unavailable("An update could not be stored yet; it is read again")
 
-    async def _poison(self, record: ConsumerRecord) -> None:
+    async def _poison(self, record: ConsumerRecord, detail: str) -> None:
         ledger = self.intake.ledger
-        letter = DeadLetter("intake", record.topic, record.partition, record.offset, Reason.POISON, "headers are not text", record=record.value or b"")
+        letter = DeadLetter("intake", record.topic, record.partition, record.offset, Reason.POISON, detail, record=record.value or b"")
         await parking.write(ledger.pool, ledger.sealing, letter)
         count("hub_dead_letters_total", stage="intake")
         log(LogEvent.DEAD_LETTER_WRITTEN, "error", stage="intake", partition=record.partition, offset=record.offset)

@@ -25,6 +25,7 @@ INSERT INTO dead_letter (id, stage, referral_id, event_id, topic, partition, rec
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id) DO UPDATE SET attempts = dead_letter.attempts + 1, reason = excluded.reason, detail = excluded.detail, closed_at = NULL,
     state = CASE dead_letter.state WHEN 'done' THEN 'open' ELSE dead_letter.state END
+RETURNING (xmax = 0) AS fresh
 """
 _PARKED = "SELECT DISTINCT referral_id FROM dead_letter WHERE stage = $1 AND state <> 'done' AND referral_id = ANY($2)"
 _PARK = "INSERT INTO parked (stage, event_id, referral_id, sequence) SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::int[]) ON CONFLICT DO NOTHING"
@@ -32,6 +33,11 @@ _MISSED = """
 SELECT e.*, r.sealing_key FROM event e JOIN referral r ON r.id = e.referral_id
 WHERE e.referral_id = $2 AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.stage = $1 AND i.event_id = e.id)
   AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.event_id = e.id AND o.topic IS NULL) ORDER BY e.version
+"""
+_UNPARK = """
+DELETE FROM parked p WHERE stage = $1 AND referral_id = $2 AND (event_id = ANY($3) OR NOT EXISTS (SELECT 1 FROM event e WHERE e.id = p.event_id)
+    OR EXISTS (SELECT 1 FROM inbox i WHERE i.stage = $1 AND i.event_id = p.event_id)
+    OR EXISTS (SELECT 1 FROM outbox o WHERE o.event_id = p.event_id AND o.topic IS NULL))
 """
 _ASK = "UPDATE dead_letter SET state = 'retry' WHERE id = ANY($1) AND state = 'open' RETURNING id, referral_id"
 _AUDIT = "INSERT INTO audit (actor, action, referral_id, detail) VALUES ($1, 'dead-letter.retry', $2, $3)"
@@ -61,14 +67,16 @@ class DeadLetter:
         return f"{self.topic}/{self.partition}/{self.offset}/{sha256(self.record).hexdigest()}"
 
 
-async def write(pool: Pool, sealing: Sealing, letter: DeadLetter) -> None:
-    """Keep a record (sealed) that could not be digested; its referral is parked from now on. Raises Unavailable."""
+async def write(pool: Pool, sealing: Sealing, letter: DeadLetter) -> bool:
+    """Keep a record (sealed) that could not be digested; its referral is parked from now on. False when it was kept before, from an earlier
+    reading of the same record. Raises Unavailable."""
     sealed = sealing.seal(f"dead-letter|{letter.id}", letter.record)
     async with lent(pool) as connection:
-        await connection.execute(
+        fresh: bool = await connection.fetchval(
             _WRITE, letter.id, letter.stage, letter.referral_id, letter.event_id, letter.topic, letter.partition, letter.offset, letter.reason, letter.detail,
             sealed,
         )  # fmt: skip
+    return fresh
 
 
 async def parked(pool: Pool, stage: str, referrals: Sequence[UUID]) -> set[UUID]:
@@ -100,13 +108,17 @@ async def missed(pool: Pool, sealing: Sealing, stage: str, referral: UUID) -> li
         return [event_of(row, sealing) for row in await connection.fetch(_MISSED, stage, referral)]
 
 
-async def close(pool: Pool, stage: str, letter: UUID, referral: UUID | None) -> None:
-    """The letter and what waited behind it are dealt with."""
+async def close(pool: Pool, stage: str, letter: UUID, referral: UUID | None, digested: Sequence[UUID] = ()) -> bool:
+    """The letter and the `digested` events that waited behind it are dealt with. True when others were parked meanwhile: then the letter is
+    left as it is, so that they are caught up with too. Raises Unavailable."""
     async with lent(pool) as connection, connection.transaction():
-        await connection.execute("UPDATE dead_letter SET state = 'done', closed_at = now() WHERE id = $1", letter)
         if referral is not None:
+            await connection.execute(_UNPARK, stage, referral, list(digested))
+            if await connection.fetchval("SELECT EXISTS (SELECT 1 FROM parked WHERE stage = $1 AND referral_id = $2)", stage, referral):
+                return True
             await connection.execute("UPDATE dead_letter SET state = 'done', closed_at = now() WHERE stage = $1 AND referral_id = $2", stage, referral)
-            await connection.execute("DELETE FROM parked WHERE stage = $1 AND referral_id = $2", stage, referral)
+        await connection.execute("UPDATE dead_letter SET state = 'done', closed_at = now() WHERE id = $1", letter)
+    return False
 
 
 async def failed_again(pool: Pool, letter: UUID, detail: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 import asyncpg
 import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from hub.crashpoints import crash
 from hub.errors import Unavailable
@@ -33,13 +34,26 @@ _SHARD_LOCK, _LIVE_LOCK, REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
 _PENDING = """
 SELECT o.seq AS place, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
 JOIN event e ON e.id = o.event_id JOIN referral r ON r.id = o.referral_id LEFT JOIN delivery d ON d.id = o.delivery_id
-WHERE o.shard = ANY($1) ORDER BY o.seq LIMIT $2
+WHERE o.shard = ANY($1) AND (o.topic IS NULL OR o.topic <> ALL($3)) ORDER BY o.seq LIMIT $2
 """
 _SENT = """
 WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1) RETURNING delivery_id)
 UPDATE delivery SET state = 'delivered', finished_at = now(), attempts = attempts + 1, outcome = 'on Kafka'
 WHERE id IN (SELECT delivery_id FROM gone WHERE delivery_id IS NOT NULL) AND state = 'pending'
 """
+_UNDELIVERABLE = """
+WITH gone AS (DELETE FROM outbox WHERE seq = ANY($1) AND created_at < now() - make_interval(secs => $2) RETURNING delivery_id)
+, given_up AS (
+    UPDATE delivery SET state = 'exhausted', finished_at = now(), outcome = $3 WHERE id IN (SELECT delivery_id FROM gone) AND state = 'pending'
+    RETURNING id, referral_id
+)
+INSERT INTO worklist_item (id, referral_id, kind, reason, alert_at) SELECT id, referral_id, 'tell-by-hand', 'delivery-exhausted', now() FROM given_up
+ON CONFLICT DO NOTHING
+"""
+_NEVER = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, MessageSizeTooLargeError)
+_TOPIC_SECONDS = 2.0
+_GIVE_UP_SECONDS = 600.0
+_LOOK_AGAIN_SECONDS = 10.0
 _LOST: tuple[type[BaseException], ...] = (Unavailable, *LOST)
 _NOT_THIN = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
 Record = tuple[str, bytes, list[tuple[str, bytes]], bytes]
@@ -61,8 +75,10 @@ class Relay:
     batch: int = 500
     poll: float = 0.5
     opened: Opened = open_producer
+    give_up_seconds: float = _GIVE_UP_SECONDS
     _awake: asyncio.Event = field(default_factory=asyncio.Event)
     _shards: tuple[int, ...] = ()
+    _absent: dict[str, float] = field(default_factory=dict)
 
     def wake(self) -> None:
         """Something was committed."""
@@ -108,7 +124,8 @@ class Relay:
                 sent = await self._send_batch(connection, producer) if may else 0
             if not sent:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), self.poll)
+                    async with asyncio.timeout(self.poll):
+                        await self._awake.wait()
 
     async def _share(self, connection: asyncpg.Connection) -> None:
         """Hold at most ceil(64 / live relays) shards; let go of what is too much, try for more."""
@@ -131,25 +148,54 @@ class Relay:
         self._shards = tuple(held)
 
     async def _send_batch(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
-        rows = await connection.fetch(_PENDING, list(self._shards), self.batch)
+        rows = await connection.fetch(_PENDING, list(self._shards), self.batch, self._skipped())
         if not rows:
             return 0
         crash("relay.claimed")
-        futures = [[await self._send(producer, record) for record in self._records(row)] for row in rows]
+        handed = [(row, await self._hand_over(producer, row)) for row in rows]
         crash("relay.produced")
-        acknowledged = await _acknowledged(rows, futures)
+        acknowledged, refused = await _acknowledged(handed)
         crash("relay.acknowledged")
         await connection.execute(_SENT, acknowledged)
         crash("relay.deleted")
+        await self._set_aside(connection, refused)
         count("hub_relayed_total", len(acknowledged), topic="referrals")
         log(LogEvent.RELAY_SENT, batch=len(acknowledged), stage="relay")
-        if len(acknowledged) < len(rows):
+        if len(acknowledged) + len(refused) < len(rows):
             raise Unavailable("Kafka did not acknowledge everything")
         return len(acknowledged)
 
-    async def _send(self, producer: AIOKafkaProducer, record: Record) -> Any:  # Any: the producer's own future
-        topic, key, headers, value = record
-        return await producer.send(self.access.topic(topic), value, key=key, headers=headers)
+    def _skipped(self) -> list[str]:
+        """Clients' topics that could not be written a moment ago: their rows wait, everybody else's go."""
+        now = time.monotonic()
+        self._absent = {topic: until for topic, until in self._absent.items() if until > now}
+        return list(self._absent)
+
+    async def _hand_over(self, producer: AIOKafkaProducer, row: asyncpg.Record) -> list[Any] | KafkaError:  # Any: the producer's own futures
+        """The futures of a row's records, or why they cannot be handed over at all."""
+        if row["topic"] in self._absent:
+            return UnknownTopicOrPartitionError()
+        try:
+            if row["topic"] is not None:
+                async with asyncio.timeout(_TOPIC_SECONDS):
+                    await producer.partitions_for(self.access.topic(row["topic"]))
+            return [await producer.send(self.access.topic(topic), value, key=key, headers=headers) for topic, key, headers, value in self._records(row)]
+        except KafkaError as fault:
+            return self._refused(row, fault)
+        except TimeoutError:
+            return self._refused(row, UnknownTopicOrPartitionError())
+
+    def _refused(self, row: asyncpg.Record, fault: KafkaError) -> KafkaError:
+        if row["topic"] is not None:
+            self._absent[row["topic"]] = time.monotonic() + _LOOK_AGAIN_SECONDS
+        return fault
+
+    async def _set_aside(self, connection: asyncpg.Connection, refused: Sequence[tuple[asyncpg.Record, str]]) -> None:
+        """A client's message that its topic will not take: tried for ten minutes, then a person must tell the client."""
+        for row, fault in refused:
+            log(LogEvent.DISPATCH_FAILED, "warning", stage="relay", delivery=str(row["delivery_id"]), reason=fault, transport="kafka")
+        if refused:
+            await connection.execute(_UNDELIVERABLE, [row["place"] for row, _ in refused], self.give_up_seconds, refused[0][1])
 
     def _records(self, row: asyncpg.Record) -> list[Record]:
         event = event_of(row, self.sealing)
@@ -196,17 +242,27 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-async def _acknowledged(rows: Sequence[asyncpg.Record], futures: Sequence[Sequence[Any]]) -> list[int]:
-    """The rows that the broker has; in a shard nothing after the first that it may not have."""
+Handed = tuple[asyncpg.Record, "list[Any] | KafkaError"]
+
+
+async def _acknowledged(handed: Sequence[Handed]) -> tuple[list[int], list[tuple[asyncpg.Record, str]]]:
+    """The rows that the broker has, and the clients' rows that it will not take. In a shard's line nothing counts after the first row that
+    the broker may not have; each client's topic is a line of its own."""
     done: list[int] = []
-    stopped: set[int] = set()
-    for row, sent in zip(rows, futures, strict=True):
-        outcomes = await asyncio.gather(*sent, return_exceptions=True)
-        if any(isinstance(outcome, BaseException) for outcome in outcomes):
-            stopped.add(row["shard"])
-        elif row["shard"] not in stopped:
+    refused: list[tuple[asyncpg.Record, str]] = []
+    stopped: set[tuple[int, str | None]] = set()
+    for row, sent in handed:
+        line = (row["shard"], row["topic"])
+        outcomes = [sent] if isinstance(sent, KafkaError) else await asyncio.gather(*sent, return_exceptions=True)
+        fault = next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None)
+        if fault is None and line not in stopped:
             done.append(row["place"])
-    return done
+        elif row["topic"] is not None and isinstance(fault, _NEVER):
+            stopped.add(line)
+            refused.append((row, type(fault).__name__))
+        else:
+            stopped.add(line)
+    return done, refused
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,8 +98,25 @@ def consumer_settings(access: KafkaLogin) -> dict[str, Any]:
 
 
 async def close(client: AIOKafkaProducer | AIOKafkaConsumer, seconds: float = 5) -> None:
-    """Stop a client, whatever state it is in, within `seconds`."""
+    """Stop a client, whatever state it is in, within `seconds`; a producer that does not stop in time sends nothing afterwards."""
     try:
-        await asyncio.wait_for(client.stop(), seconds)
-    except (KafkaError, OSError, TimeoutError, asyncio.CancelledError, AssertionError):
-        return
+        async with asyncio.timeout(seconds):
+            await client.stop()
+    except asyncio.CancelledError:
+        await _cut_off(client)
+        raise
+    except (KafkaError, OSError, TimeoutError, AssertionError):
+        await _cut_off(client)
+
+
+async def _cut_off(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """End the sending task that `stop` would have waited for, and the connections. Any: aiokafka has no public way to give up a flush."""
+    sender: Any = getattr(client, "_sender", None)
+    task = getattr(sender, "sender_task", None)
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+    inner: Any = getattr(client, "client", None) or getattr(client, "_client", None)
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with asyncio.timeout(2):
+            await inner.close()
