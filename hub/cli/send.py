@@ -30,7 +30,7 @@ _HL7, _FHIR = "hospital_hl7v2", "fhir_rest"
 def command(
     files: Annotated[list[Path], typer.Argument(help="Message files: FHIR JSON, or HL7 v2 (.hl7, also in frames).")],
     client: Annotated[str | None, typer.Option("--as", help="The client that the key must belong to.")] = None,
-    key: Annotated[str | None, typer.Option(envvar="HUB_CLIENT_SECRET", show_envvar=True, help="The client's key, for FHIR.")] = None,
+    key: Annotated[str | None, typer.Option(envvar="REFERRAL_CLIENT_KEY", show_envvar=True, help="The client's key, for FHIR.")] = None,
     connector: Annotated[str | None, typer.Option(help="fhir_rest or hospital_hl7v2; without it, by the file's name.")] = None,
     request_id: Annotated[str | None, typer.Option(help="X-Request-Id, for one FHIR file; without it a fresh one each.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a message instead.")] = False,

@@ -70,7 +70,7 @@ async def test_refusals_repeats_and_hospital_messages_are_found_again(stores: St
         await add_client(ran.pool, ran.sealing, NewClient("hospital-a", "hospital", USUAL["referrer"], mllp=MllpBinding(("127.0.0.1",), "WPAS", "7A3")))
         ran.start()
         await ran.ready()
-        hub = Commands({name: value for name, value in ran.environment().items() if name.startswith("HUB_")} | {"HUB_CLIENT_SECRET": gp.key})
+        hub = Commands({name: value for name, value in ran.environment().items() if name.startswith("HUB_")} | {"REFERRAL_CLIENT_KEY": gp.key})
         wrong, good, hl7 = tmp_path / "wrong.json", tmp_path / "good.json", tmp_path / "ref.hl7"
         wrong.write_bytes(orjson.dumps({"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": {"display": "Zzcanari"}}))
         good.write_bytes(service_request())
