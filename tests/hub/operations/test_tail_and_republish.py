@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -122,6 +125,32 @@ async def test_a_rebuilt_topic_shows_no_fact_again_and_the_follower_goes_on(open
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert seen == [(first, "received"), (second, "received")]
+
+
+async def test_while_kafka_is_away_the_follower_says_so_and_tries_again() -> None:
+    said: list[str] = []
+    follower = Follower(KafkaLogin(("127.0.0.1:1",)), said.append)
+
+    async def told_twice() -> bool:
+        return len(said) >= 2
+
+    async with _first(follower, Wanted()):
+        await until(told_twice, 20, "two sentences")
+    assert said[0].startswith("Kafka does not answer")
+
+
+async def test_an_interrupt_is_how_following_ends_well(hub: Commands, opened: Record, login: KafkaLogin) -> None:
+    async with relaying(opened, login):
+        referral = await opened.create()
+        await drained(opened)
+        environment = {**{name: value for name, value in os.environ.items() if not name.startswith("HUB_")}, **hub.environment}
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "hub", "tail", "--since", "10m", env=environment, stdout=pipe, stderr=pipe)
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 40)
+        process.send_signal(signal.SIGINT)
+        _, err = await asyncio.wait_for(process.communicate(), 20)
+    assert (ReferralRef.of(referral).spoken in line.decode(), process.returncode, err) == (True, 0, b"")
 
 
 async def test_republish_first_says_what_it_would_do_and_does_nothing(opened: Record, hub: Commands, login: KafkaLogin) -> None:
