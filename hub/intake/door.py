@@ -189,7 +189,8 @@ class Intake:
         until = asyncio.get_running_loop().time() + _PATIENCE
         while (busy := self._in_flight.get(mine)) is not None:
             try:
-                await asyncio.wait_for(busy.wait(), max(0.0, until - asyncio.get_running_loop().time()))
+                async with asyncio.timeout_at(until):
+                    await busy.wait()
             except TimeoutError:
                 yield False
                 return
