@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -19,15 +20,21 @@ from hub.errors import Unavailable
 from hub.ledger import amend, create
 from hub.ledger.amend import RequestRaced
 from hub.ledger.changes import Amendment, Change, Creation, Outcome
-from hub.ledger.database import LOST, TRY_AGAIN, Pool
+from hub.ledger.database import LOST, TOO_LONG, TRY_AGAIN, Pool, outage
 from hub.ledger.sealing import Sealing
 
 LARGEST_BATCH = 64
+MOST_BYTES = 4 * 2**20
 TRIES = 5
+_OUTAGES = 2
 _LONGEST_WAIT = 1.0
 _AGAIN: tuple[type[BaseException], ...] = (*TRY_AGAIN, RequestRaced)
 
 Waiting = tuple[Change, "asyncio.Future[Outcome]"]
+
+
+class _TooLong(Unavailable):
+    """The statements took longer than they may: together too much, perhaps, where each alone is not."""
 
 
 @dataclass(slots=True)
@@ -95,16 +102,22 @@ class Ledger:
             self._batch_seconds += 0.1 * (time.perf_counter() - started - self._batch_seconds)
 
     def _next_batch(self) -> list[Waiting]:
-        """Up to 64 changes of one kind from the head of the queue; order within a kind is kept."""
+        """Up to 64 changes of one kind, and of about 4 MiB, from the head of the queue; order within a kind is kept."""
         kind = type(self._queue[0][0])
         batch: list[Waiting] = []
+        size = 0
         while self._queue and len(batch) < LARGEST_BATCH and type(self._queue[0][0]) is kind:
+            size += _size(self._queue[0][0])
+            if batch and size > MOST_BYTES:
+                break
             batch.append(self._queue.popleft())
         return batch
 
     async def _commit_batch(self, batch: list[Waiting]) -> None:
         try:
             _tell(batch, await self._run([change for change, _ in batch]))
+        except _TooLong as fault:
+            await self._commit_singly(batch, fault)
         except Unavailable as fault:
             _fail(batch, fault)
         except asyncio.CancelledError:
@@ -117,6 +130,23 @@ class Ledger:
                 for one in batch:
                     await self._commit_batch([one])
 
+    async def _commit_singly(self, batch: list[Waiting], fault: Unavailable) -> None:
+        """What took too long together, one by one; after two outages the rest is not tried: then it is the database, not the batch."""
+        outages = 0
+        try:
+            for one in batch if len(batch) > 1 else ():
+                if outages == _OUTAGES:
+                    return
+                try:
+                    _tell([one], await self._run([one[0]]))
+                except Unavailable as again:
+                    outages += 1
+                    _fail([one], again)
+                except Exception as bug:  # noqa: BLE001  one change's bug is its own
+                    _fail([one], bug)
+        finally:
+            _fail(batch, fault)
+
     async def _run(self, changes: Sequence[Change], point: str | None = None) -> list[Outcome]:
         """One transaction, tried again on deadlock or serialization failure, at most five times."""
         for attempt in range(1, TRIES + 1):
@@ -126,8 +156,10 @@ class Ledger:
                 if attempt == TRIES or (len(changes) > 1 and attempt > 1):
                     raise
                 await asyncio.sleep(0.005 * attempt)
+            except TOO_LONG as fault:
+                raise _TooLong(f"PostgreSQL does not answer in time ({type(fault).__name__})") from None
             except LOST as fault:
-                raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__})") from None
+                raise outage(fault) from None
             else:
                 self.batches += 1
                 self.committed += len(changes)
@@ -137,7 +169,7 @@ class Ledger:
         raise AssertionError("unreachable")
 
     async def _transaction(self, changes: Sequence[Change], point: str | None) -> list[Outcome]:
-        async with self.pool.acquire(timeout=2) as connection:
+        async with _lent(self.pool) as connection:
             if isinstance(changes[0], Creation):
                 return await self._create(connection, changes)
             async with connection.transaction():
@@ -152,6 +184,26 @@ class Ledger:
         prepared = [create.prepare(change, self.sealing) for change in changes if isinstance(change, Creation)]
         crash("commit.before")
         return await create.write(connection, prepared, self.sealing)
+
+
+@asynccontextmanager
+async def _lent(pool: Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection. Raises Unavailable when none is free soon, which says nothing of the batch."""
+    try:
+        connection = await pool.acquire(timeout=2)
+    except LOST as fault:
+        raise outage(fault) from None
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
+
+
+def _size(change: Change) -> int:
+    """About how many bytes a new referral puts into its statement; what an amendment writes is known only under the lock."""
+    if not isinstance(change, Creation):
+        return 0
+    return sum(len(one.content) + len(one.message) + sum(len(event.payload) for event in one.events) for one in change.referrals)
 
 
 def _tell(batch: list[Waiting], outcomes: list[Outcome]) -> None:

@@ -15,11 +15,13 @@ Pool: TypeAlias = asyncpg.Pool
 STATEMENT_SECONDS = 3.0
 TRY_AGAIN: tuple[type[BaseException], ...] = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LOST: tuple[type[BaseException], ...] = (
-    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
-    asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.PostgresIOError, asyncpg.InternalClientError, asyncpg.LockNotAvailableError, asyncpg.IdleInTransactionSessionTimeoutError,
-    OSError, asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.OperatorInterventionError, asyncpg.PostgresSystemError, asyncpg.InternalServerError, asyncpg.InvalidCatalogNameError,
+    asyncpg.InternalClientError, asyncpg.LockNotAvailableError, asyncpg.IdleInTransactionSessionTimeoutError, OSError, asyncio.TimeoutError,
 )  # fmt: skip
+"""What an outage looks like: the server is away, starting, stopping or full, its disk or files are at fault, or it takes too long. The driver's own
+complaints are among them, those about our arguments too: `outage` tells these apart."""
+TOO_LONG: tuple[type[BaseException], ...] = (asyncpg.QueryCanceledError, asyncio.TimeoutError)
 _SETTINGS = {
     "application_name": "referral-hub",
     "statement_timeout": "5000",
@@ -28,6 +30,14 @@ _SETTINGS = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
+_OUR_FAULT = "the server expects"  # the driver's sentence for a wrong number of arguments
+
+
+def outage(fault: BaseException) -> Unavailable:
+    """What to raise for one of LOST. Raises the fault itself where it is ours: an argument that the driver cannot send will never be one it can."""
+    if isinstance(fault, asyncpg.InterfaceError) and (isinstance(fault, ValueError) or _OUR_FAULT in str(fault)):
+        raise fault
+    return Unavailable(f"PostgreSQL does not answer ({type(fault).__name__})")
 
 
 async def open_pool(dsn: str, *, size: int = 4) -> Pool:
@@ -52,7 +62,7 @@ async def lent(pool: Pool, *, wait: float = 2.0) -> AsyncIterator[asyncpg.Connec
         async with pool.acquire(timeout=wait) as connection:
             yield connection
     except LOST as fault:
-        raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__})") from None
+        raise outage(fault) from None
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
@@ -60,4 +70,4 @@ async def connect(dsn: str) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(dsn, timeout=5, command_timeout=STATEMENT_SECONDS, server_settings=_SETTINGS)
     except LOST as fault:
-        raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__})") from None
+        raise outage(fault) from None
