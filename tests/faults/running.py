@@ -321,3 +321,13 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: 
 def login(hub: Running) -> KafkaLogin:
     """The hub's own way to Kafka."""
     return KafkaLogin((hub.stores.kafka,), hub.stores.kafka_user, hub.stores.kafka_password, hub.prefix)
+
+
+async def command(hub: Running, *words: str) -> tuple[int, str]:
+    """`hub <words>` as an operator types it: its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "hub", *words, env=hub.environment(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT, preexec_fn=die_with_parent,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode or 0, out.decode()
