@@ -10,7 +10,7 @@ import yaml
 
 from schemas.events import FHIR_CONTENT, JSON_CONTENT
 from schemas.fact_schemas import PUBLISHED
-from schemas.topics import DIRECTORY, FROM_CLIENT, REFERRALS, STATUS, TO_CLIENT, TOPICS, Topic
+from schemas.topics import FROM_CLIENT, REFERRALS, STATUS, TO_CLIENT, TOPICS, Topic
 
 Part = dict[str, Any]  # Any: a part of the document
 _BINDING = "0.5.0"
@@ -77,8 +77,9 @@ def _channel(topic: Topic) -> Part:
 
 def _messages(topic: Topic) -> list[str]:
     """Nothing is said on `directory` yet; its facts come with the directory's own doors."""
-    whole = {REFERRALS.name: [fact.value for fact in PUBLISHED], DIRECTORY.name: []}
-    return whole.get(topic.name) or {STATUS.name: ["referral-status"], TO_CLIENT.name: ["to-client"], FROM_CLIENT.name: ["from-client"]}.get(topic.name, [])
+    if topic is REFERRALS:
+        return [fact.value for fact in PUBLISHED]
+    return {STATUS.name: ["referral-status"], TO_CLIENT.name: ["to-client", "to-referrer"], FROM_CLIENT.name: ["from-client"]}.get(topic.name, [])
 
 
 def _operations(declared: Sequence[Declared]) -> Iterable[tuple[str, Part]]:
@@ -110,6 +111,7 @@ def _others() -> Part:
     return {
         "referral-status": _message("referral-status", JSON_CONTENT, "./referral-status.json", "./headers.json"),
         "to-client": _message("to-client", JSON_CONTENT, "./to-client.json", "./headers.json"),
+        "to-referrer": _message("to-referrer", JSON_CONTENT, "./to-referrer.json", "./headers.json"),
         "from-client": _message("from-client", FHIR_CONTENT, "./from-client.json", "./from-client-headers.json"),
     }
 

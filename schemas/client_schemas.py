@@ -19,7 +19,6 @@ _TEXT: Schema = {"type": ["string", "null"]}
 
 def to_client_schema() -> Schema:
     """What a case system is told on `to.<client>`: the same JSON as by webhook. `bundle` is the referral itself, with an assignment only."""
-    words = {"type": "object", "required": ["en", "cy"], "additionalProperties": False, "properties": {"en": {"type": "string"}, "cy": {"type": "string"}}}
     data: Schema = {
         "referral": {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{12}$"},
         "id": _UUID,
@@ -27,7 +26,7 @@ def to_client_schema() -> Schema:
         "correlation": _TEXT,
         "reason": _TEXT,
         "contact_by": _TEXT,
-        "text": words,
+        "text": _closed({"en": {"type": "string"}, "cy": {"type": "string"}}),
         "task": {"$ref": "#/$defs/task"},
         "read": {"type": "string", "pattern": "^/fhir/Task/"},
         "bundle": {"type": ["object", "null"], "properties": {"resourceType": {"const": "Bundle"}}},
@@ -39,6 +38,25 @@ def to_client_schema() -> Schema:
         "then": {"properties": {"data": {"properties": {"bundle": {"type": "null"}}}}},
     }
     return _head("to-client.json", to_client_schema.__doc__ or "") | body | only_assigned | {"$defs": {"task": hub_task()}}
+
+
+def to_referrer_schema() -> Schema:
+    """What a referrer is told on `to.<client>` or by webhook: ids, words in both languages, and its Task without the person; below 20 kB."""
+    task = hub_task()
+    shown = {name: one for name, one in task["properties"].items() if name not in ("for", "basedOn", "output")}
+    bare = task | {"required": ["id", "status"], "properties": shown}
+    identifier = _closed({"system": {"type": "string"}, "value": {"type": "string"}})
+    data: Schema = {
+        "referral": {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{12}$"},
+        "id": _UUID,
+        "version": {"type": "integer", "minimum": 1},
+        **dict.fromkeys(("correlation", "reason", "prescriber", "contact_by"), _TEXT),
+        "text": _closed({"en": {"type": "string"}, "cy": {"type": "string"}}),
+        "identifiers": {"type": "array", "items": identifier},
+        "task": {"$ref": "#/$defs/task"},
+    }
+    body = _closed({"type": {"enum": sorted(fact.value for fact in PUBLISHED)}, "timestamp": {"type": "string", "format": "date-time"}, "data": _closed(data)})
+    return _head("to-referrer.json", to_referrer_schema.__doc__ or "") | body | {"$defs": {"task": bare}}
 
 
 def from_client_schema() -> Schema:

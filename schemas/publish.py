@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas import directory
-from schemas.client_schemas import from_client_headers_schema, from_client_schema, to_client_schema
+from schemas.client_schemas import from_client_headers_schema, from_client_schema, to_client_schema, to_referrer_schema
 from schemas.fact_schemas import PUBLISHED, fact_schema, headers_schema, status_schema
 
 FOLDER = Path(__file__).parent / "published"
@@ -17,7 +17,8 @@ def published() -> dict[str, str]:
     """Every JSON Schema (draft 2020-12) as text, by its place in the folder."""
     made: dict[str, dict[str, Any]] = {f"facts/{fact.value}.json": fact_schema(fact) for fact in PUBLISHED}
     made |= {"headers.json": headers_schema(), "referral-status.json": status_schema()}
-    made |= {"to-client.json": to_client_schema(), "from-client.json": from_client_schema(), "from-client-headers.json": from_client_headers_schema()}
+    made |= {"to-client.json": to_client_schema(), "to-referrer.json": to_referrer_schema()}
+    made |= {"from-client.json": from_client_schema(), "from-client-headers.json": from_client_headers_schema()}
     return {name: json.dumps(schema, indent=1, sort_keys=True) + "\n" for name, schema in made.items()} | directory.published()
 
 

@@ -1,0 +1,16 @@
+"""Beside the flow: `python -m hub.publishing` writes everything that is published: schemas, examples, asyncapi.yaml."""
+
+from __future__ import annotations
+
+from hub.publishing.declarations import asyncapi
+from hub.publishing.examples import files
+from schemas.publish import published, write
+
+
+def everything() -> dict[str, str]:
+    """Every file of `schemas/published` as text, by its place there."""
+    return {**published(), **dict(files()), "asyncapi.yaml": asyncapi()}
+
+
+if __name__ == "__main__":
+    write(everything())
