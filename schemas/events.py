@@ -16,6 +16,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 FHIR_CONTENT = "application/fhir+json; fhirVersion=4.0"
 JSON_CONTENT = "application/json"
+_MUST_SAY = frozenset({"ce_specversion", "ce_id", "ce_source", "ce_type", "ce_time", "ce_sequence"})  # the library makes up an id where there is none
 _NAMESPACE = UUID("6f0f3b5e-2a0b-5b7e-9d0c-7a1c5d5f4e21")
 
 
@@ -150,8 +151,11 @@ def from_record(key: bytes | None, headers: Iterable[tuple[str, bytes]], value: 
     """The event that a Kafka record carries. Raises `NotAnEvent` for anything else, whatever its bytes are."""
     if key is None or value is None:
         raise NotAnEvent("no key or no value")
+    named = dict(headers)
+    if missing := sorted(_MUST_SAY - named.keys()):
+        raise NotAnEvent("headers missing: " + ", ".join(missing))
     try:
-        found = from_binary(KafkaMessage(headers=dict(headers), key=None, value=value), _RAW)
+        found = from_binary(KafkaMessage(headers=named, key=None, value=value), _RAW)
         return Event(
             id=UUID(found.get_id()),
             type=FactType(found.get_type()),
