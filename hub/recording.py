@@ -15,7 +15,7 @@ from schemas.events import FactType, event_id
 from schemas.fhir import build
 from schemas.fhir.strict_json import dump
 from schemas.identifiers import referral_scoped_id
-from schemas.lifecycle import Applied, Move, Result, Update, apply
+from schemas.lifecycle import MOVES, Applied, Move, Result, Unchanged, Update, apply
 from schemas.rejection import Reason
 from schemas.task import Clock, Party, ReferralState, Role, TaskState
 from schemas.words import text
@@ -109,11 +109,13 @@ def _instant(at: datetime) -> str:
 
 
 def thin_json(fact: FactType, state: ReferralState, task: TaskState, area: str | None, needs: tuple[str, ...], reason: str | None) -> str:
-    """What may stand on `referral-status`: ids, Task status, area, need codes. Crisis, safeguarding and death say only `clinical` or `closed`."""
+    """What may stand on `referral-status`: ids, Task status, area, need codes. Crisis, safeguarding and death say only `clinical` or `closed`,
+    in every later fact too while the Task still says so."""
     private = reason in _PRIVATE or fact is FactType.STEPPED_UP
+    stepped_up = task.business == MOVES[FactType.STEPPED_UP].business
     died = fact is FactType.PERSON_DIED or "died" in task.business or reason in (Reason.DIED, Reason.DECEASED)
     shown = "closed" if died else "clinical" if private else fact.fact
-    business = "closed" if died else "clinical" if private else task.business
+    business = "closed" if died else "clinical" if private or stepped_up else task.business
     said = {
         "area": area,
         "fact": shown,
@@ -143,13 +145,16 @@ class Recorder:
         self.state = self.locked.state
 
     def apply(self, update: Update, *, resources: Iterable[JsonObject] = (), tells: frozenset[Party] | None = None, focus: str | None = None) -> Result:
-        """Apply one update; if it is legal its fact is recorded with the changed Tasks and `resources` (FHIR) as payload."""
+        """Apply one update; if it is legal its fact is recorded with the changed Tasks and `resources` (FHIR) as payload. Of what the Task says
+        already only the sender's sequence is kept."""
         result = apply(self.state, update)
         if isinstance(result, Applied):
             self.state = result.state
             self._moves.append((result.move, update.reason))
             self._changed |= {task.id: task for task in result.changed}
             self._events.append(self._event(update, result, resources, tells, focus))
+        elif isinstance(result, Unchanged):
+            self.state = result.state
         return result
 
     @property
@@ -200,7 +205,9 @@ class Recorder:
         for move, reason in self._moves:
             if move.fact in (FactType.HELD, FactType.STEPPED_UP):
                 item = NewItem("hold" if move.fact is FactType.HELD else "stepped-up", reason or "clinical", self.clocks.alert_seconds)
-                held |= {"held": Reason(reason) if move.fact is FactType.HELD and reason else Leave.AS_IS, "items": (item,)}
+                held["items"] = (*held.get("items", ()), item)
+                if move.fact is FactType.HELD and reason:
+                    held["held"] = Reason(reason)
         if FactType.RELEASED in facts or not self.state.open:
             held |= {"held": None, "close_items": True}
         return held | ({"cancel_deliveries": True} if facts & _CANCELS else {})

@@ -134,7 +134,9 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The Task says this already; nothing is told again."""
+    """The Task says this already; nothing is told again. `state` differs only by the sender's sequence, so that what is older comes too late."""
+
+    state: ReferralState
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def _moved(state: ReferralState, task: TaskState, update: Update, move: Move) ->
         target = task.status
     same = target is task.status and (move.business or task.business) == task.business
     if same and move.status is not None:
-        return Unchanged()
+        return Unchanged(_counted(state, task, update.sequence))
     inferred = () if target is task.status and task.open else reachable(task.status, target)
     if inferred is None or ((inferred and update.party not in (Party.PRESCRIBER, Party.ASSET)) and not move.ends_all):
         return _not_legal(task, update)
@@ -226,6 +228,13 @@ def _moved(state: ReferralState, task: TaskState, update: Update, move: Move) ->
     )
     tasks = tuple(changed if one.id == task.id else one for one in state.tasks)
     return _rolled(replace(state, version=version, tasks=tasks), (changed,), move, target)
+
+
+def _counted(state: ReferralState, task: TaskState, sequence: int | None) -> ReferralState:
+    """The same state, but the sender has come as far as `sequence`."""
+    if sequence is None:
+        return state
+    return replace(state, tasks=tuple(replace(one, sequence=sequence) if one.id == task.id else one for one in state.tasks))
 
 
 def _not_legal(task: TaskState, update: Update) -> Late | Refused:

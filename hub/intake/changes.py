@@ -11,7 +11,7 @@ from hub.deciding.clocks import PolicyClocks
 from hub.intake import answers
 from hub.intake.creation import Arrival
 from hub.intake.persons import hashes_of_identifiers
-from hub.ledger.changes import Amendment, Answered, Audit, Decision, Locked, Mark, NoEffect, PersonHash
+from hub.ledger.changes import Amendment, Answered, Audit, Decision, Effects, Locked, Mark, NoEffect, PersonHash
 from hub.ledger.sealing import Sealing, body_hash
 from hub.recording import Recorder, Tree, fhir_task
 from schemas.events import FactType
@@ -77,8 +77,9 @@ class Changer:
             case Applied():
                 self._follow(recorder, update)
                 return recorder.effects(result=_accepted(locked, recorder, task))
-            case Unchanged():
-                return NoEffect(_accepted(locked, recorder, task))
+            case Unchanged(state=state):
+                accepted = _accepted(locked, recorder, task)
+                return NoEffect(accepted) if state == locked.state else Effects(state, result=accepted)
             case Late():
                 return NoEffect(_accepted(locked, recorder, task))
             case Refused(reason=reason, current=current, version=version):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from schemas.fhir import build
 from schemas.lifecycle import Applied, Update
 from schemas.messages import InboundMessage
 from schemas.profile import Profile
-from schemas.task import Party, Role, TaskState, TaskStatus
+from schemas.task import Party, ReferralState, Role, TaskState, TaskStatus
 from schemas.words import Text
 
 SECRET = bytes(range(32))
@@ -70,6 +70,15 @@ def service_request(**more: Any) -> bytes:  # Any: FHIR JSON
         ],
     }  # fmt: skip
     return orjson.dumps(sent | more)
+
+
+def locked(state: ReferralState, *, clients: Mapping[str, str] | None = None) -> Locked:
+    """A referral in this state under its lock, for what is decided without a database."""
+    return Locked(
+        id=UUID(state.referral_id), ref="0123456789AB", client=GP, connector="fhir_rest", correlation=None, state=state, content_version=1, held=None,
+        clock=None, deadline_at=None, overdue=False, priority="routine", area=None, needs=(), tried=(), task_clients=clients or {}, created={}, trace=None,
+        now=NOW, content=b"", message=b"",
+    )  # fmt: skip
 
 
 def creation(

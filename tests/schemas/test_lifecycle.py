@@ -228,7 +228,19 @@ def test_late_by_the_senders_own_sequence(had: int | None, sent: int | None, fac
 def test_what_a_task_says_already_is_not_told_again() -> None:
     first = apply(state(Role.HAND_OVER, S.REQUESTED), update(F.ACCEPTED))
     assert isinstance(first, Applied)
-    assert apply(first.state, update(F.ACCEPTED)) == Unchanged()
+    assert apply(first.state, update(F.ACCEPTED)) == Unchanged(first.state)
+
+
+def test_what_is_said_again_still_counts_in_the_senders_sequence() -> None:
+    """Else what the sender said before it would be applied after it."""
+    before = ReferralState("r", 3, (task(Role.COORDINATION, S.ON_HOLD), task(Role.HAND_OVER, S.ON_HOLD, sequence=4)))
+    first = apply(before, update(F.ON_HOLD, sequence=5))
+    assert isinstance(first, Applied)
+    again = apply(first.state, update(F.ON_HOLD, sequence=7))
+    assert isinstance(again, Unchanged)
+    assert again.state.version == first.state.version
+    assert [one.sequence for one in again.state.tasks] == [None, 7]
+    assert apply(again.state, update(F.RESUMED, sequence=6)) == Late()
 
 
 # --- beginnings and ends ------------------------------------------------------------------------------------------------------------------
