@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection
 
 from hub.ledger.chain import Link, hash_of
-from hub.ledger.changes import Effects, Leave, Locked, NewEvent
+from hub.ledger.changes import Effects, Leave, Locked, NewEvent, NewItem
 from hub.ledger.locking import Held
 from hub.ledger.rows import columns
 from hub.ledger.sealing import NotReadable, ReferralKey
@@ -66,13 +67,24 @@ WITH owed AS (
 INSERT INTO outbox (shard, referral_id, event_id, topic, delivery_id)
 SELECT get_byte(uuid_send(referral_id), 15) % 64, referral_id, event_id, 'to.' || recipient, id FROM owed WHERE transport = 'kafka'
 """
+_OFF_THE_ROAD = """
+DELETE FROM outbox WHERE seq IN (
+    SELECT o.seq FROM delivery d JOIN outbox o ON o.delivery_id = d.id AND o.shard = get_byte(uuid_send(d.referral_id), 15) % 64
+    WHERE d.referral_id = ANY($1) AND d.state = 'pending' AND d.transport = 'kafka' FOR UPDATE OF o SKIP LOCKED
+)
+"""
 _CANCEL = "UPDATE delivery SET state = 'cancelled', finished_at = now() WHERE referral_id = ANY($1) AND state = 'pending'"
 _ITEM = """
 INSERT INTO worklist_item (id, referral_id, kind, reason, alert_at)
 SELECT id, referral_id, kind, reason, now() + make_interval(secs => alert) FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[])
     AS i (id, referral_id, kind, reason, alert) ON CONFLICT DO NOTHING
 """
-_CLOSE_ITEMS = "UPDATE worklist_item SET closed_at = now(), closed_by = coalesce(closed_by, 'hub') WHERE referral_id = ANY($1) AND closed_at IS NULL"
+STAYS_OPEN = ("stepped-up", "tell-by-hand")
+"""Kinds of items that outlive their referral: somebody is at risk, or does not know yet. Only a person who has dealt with one closes it."""
+_CLOSE_ITEMS = """
+UPDATE worklist_item SET closed_at = now(), closed_by = coalesce(closed_by, 'hub')
+WHERE referral_id = ANY($1) AND closed_at IS NULL AND (kind <> ALL($2) OR closed_by IS NOT NULL)
+"""
 _PERSON = "INSERT INTO person_key (referral_id, hash, kind) SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[]) ON CONFLICT DO NOTHING"
 
 Rows = list[tuple[Any, ...]]  # Any: whatever the driver accepts for the column
@@ -89,10 +101,18 @@ class Folded:
         """One more, after those before it."""
         self.effects.append(effects)
 
-    def since(self, end: Literal["cancel_deliveries", "close_items"]) -> list[Effects]:
-        """The effects from the last that ended what was begun before it: what the same batch began earlier need not be written."""
-        ended = [place for place, effects in enumerate(self.effects) if getattr(effects, end)]
+    def owed(self) -> list[Effects]:
+        """The effects from the last that cancelled the deliveries before it: what the same batch began earlier need not be written."""
+        ended = [place for place, effects in enumerate(self.effects) if effects.cancel_deliveries]
         return self.effects[ended[-1] if ended else 0 :]
+
+    def items(self) -> Iterator[tuple[Effects, int, NewItem]]:
+        """Each item to open, with its effects and its place there; what the same batch closed again need not be written."""
+        ended = max((place for place, effects in enumerate(self.effects) if effects.close_items), default=0)
+        for turn, effects in enumerate(self.effects):
+            for place, item in enumerate(effects.items):
+                if turn >= ended or item.kind in STAYS_OPEN:
+                    yield effects, place, item
 
 
 async def write_effects(connection: Connection, folded: dict[UUID, Folded], held: Held) -> None:
@@ -108,19 +128,20 @@ async def write_effects(connection: Connection, folded: dict[UUID, Folded], held
 
 async def _write_the_rest(connection: Connection, folded: dict[UUID, Folded], held: Held) -> None:
     each = [(id_, effects) for id_, one in sorted(folded.items()) for effects in one.effects]
-    if released := [task for _, effects in each for task in effects.release]:
-        await connection.execute(_RELEASE, released)
     if taken := [(effects.take[1], effects.take[0], id_) for id_, effects in each if effects.take]:
         await connection.execute(_TAKE, *columns(taken, 3))
+    if released := [task for _, effects in each for task in effects.release]:  # after the places taken: one may be given back in the same batch
+        await connection.execute(_RELEASE, released)
     if cancelled := [id_ for id_, effects in each if effects.cancel_deliveries]:
+        await connection.execute(_OFF_THE_ROAD, cancelled)  # before the deliveries, as the relay locks them; what it has in hand is out already
         await connection.execute(_CANCEL, cancelled)
-    if owed := [row for id_, one in sorted(folded.items()) for effects in one.since("cancel_deliveries") for row in _deliveries(id_, effects, held)]:
+    if owed := [row for id_, one in sorted(folded.items()) for effects in one.owed() for row in _deliveries(id_, effects, held)]:
         await connection.execute(_DELIVERY, *columns(owed, 13))
     if closed := [id_ for id_, effects in each if effects.close_items]:
-        await connection.execute(_CLOSE_ITEMS, closed)
+        await connection.execute(_CLOSE_ITEMS, closed, list(STAYS_OPEN))
     items = [
         (event_id(str(id_), f"item/{effects.state.version}/{place}"), id_, item.kind, item.reason, item.alert_seconds)
-        for id_, one in sorted(folded.items()) for effects in one.since("close_items") for place, item in enumerate(effects.items)
+        for id_, one in sorted(folded.items()) for effects, place, item in one.items()
     ]  # fmt: skip
     if items:
         await connection.execute(_ITEM, *columns(items, 5))

@@ -104,4 +104,3 @@ async def test_our_bug_in_one_change_is_told_to_it_alone(book: Record) -> None:
     outcomes = await asyncio.gather(book.ledger.commit(good), book.ledger.commit(broken), return_exceptions=True)
     assert isinstance(outcomes[0], Done)
     assert isinstance(outcomes[1], asyncpg.DataError)
-
