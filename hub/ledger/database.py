@@ -27,6 +27,10 @@ _SETTINGS = {
     "statement_timeout": "5000",
     "lock_timeout": "3000",
     "idle_in_transaction_session_timeout": "10000",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "20000",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
 }
