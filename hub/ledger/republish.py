@@ -1,5 +1,6 @@
-"""In the ledger: rebuilds Kafka from the record. The topics are emptied, every event goes to the outbox again in its old order, same ids.
+"""In the ledger: rebuilds Kafka from the record. Every event goes to the outbox again in its old order, same ids, the topics are emptied.
 
+The outbox is full before anything is emptied: whatever breaks off between leaves at worst a Kafka that the relays fill, never one that stays empty.
 Relays stand still meanwhile (they ask for a shared lock before each batch); consumers begin again under a new epoch, and their inboxes
 let nothing happen twice. `to.<client>` is rebuilt only when named, `from.<client>` never: an update counts once our answer to it is out.
 """
@@ -39,7 +40,7 @@ class Republished:
 
 
 async def republish(dsn: str, empty: Callable[[Sequence[str]], Awaitable[None]], clients: Sequence[str] = (), *, wait: float = 30.0) -> Republished:
-    """Empty the topics (`empty` deletes and makes them again; it gets the clients whose `to.<client>` goes too) and refill the outbox.
+    """Refill the outbox, empty the topics (`empty` deletes and makes them again; it gets the clients whose `to.<client>` goes too), raise the epoch.
 
     Raises Unavailable when the database does not answer or a relay does not stand still within `wait` seconds.
     """
@@ -51,15 +52,16 @@ async def republish(dsn: str, empty: Callable[[Sequence[str]], Awaitable[None]],
         except asyncpg.LockNotAvailableError:
             raise Unavailable("A relay did not stand still; try again") from None
         log(LogEvent.REPUBLISH_STARTED)
+        events, messages = await _refill(connection, clients)
         await empty(clients)
-        done = await _refill(connection, clients)
+        done = Republished(events, messages, await connection.fetchval(_EPOCH))
         log(LogEvent.REPUBLISH_FINISHED, count=done.events)
         return done
     finally:
         await connection.close()
 
 
-async def _refill(connection: asyncpg.Connection, clients: Sequence[str]) -> Republished:
+async def _refill(connection: asyncpg.Connection, clients: Sequence[str]) -> tuple[int, int]:
     messages = 0
     async with connection.transaction():
         await connection.execute("LOCK TABLE outbox IN EXCLUSIVE MODE")
@@ -68,8 +70,7 @@ async def _refill(connection: asyncpg.Connection, clients: Sequence[str]) -> Rep
         for client in clients:
             await connection.execute(_FORGET_CLIENT, client, timeout=600)
             messages += _counted(await connection.execute(_REFILL_CLIENT, client, timeout=600))
-        epoch = await connection.fetchval(_EPOCH)
-    return Republished(events, messages, epoch)
+    return events, messages
 
 
 def _counted(status: str) -> int:
