@@ -16,8 +16,11 @@ from hub.recording import Tree, fhir_task
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 _REQUEST = """
 SELECT id, version, updated_at, created_at, content, content_version, sealing_key FROM referral r
-WHERE id = $1 AND (client = $2 OR EXISTS (SELECT 1 FROM task t WHERE t.referral_id = r.id AND t.client = $2))
+WHERE id = $1 AND (client = $2 OR EXISTS (
+    SELECT 1 FROM task t WHERE t.referral_id = r.id AND t.client = $2 AND t.status NOT IN ('rejected', 'cancelled', 'failed', 'entered-in-error')
+))
 """
+"""Its referrer reads it, and who has it or has finished with it; who declined or lost it has no more to do with the person."""
 _TASK = """
 SELECT t.*, r.ref, r.priority, r.client AS referrer, r.deadline_at FROM task t JOIN referral r ON r.id = t.referral_id
 WHERE t.id = $1 AND ((t.role = 'coordination' AND r.client = $2) OR t.client = $2)
