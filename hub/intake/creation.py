@@ -94,7 +94,7 @@ class _Pending:
         clocks = PolicyClocks(self.maker.policy)
         task = fhir_task(self._tree, state.coordination, self.arrival.received_at)
         first = self._received(state, task)
-        recorder = Recorder(self._locked(state), f"{self._cause}/held", self._source, clocks, causation=str(first.id))
+        recorder = Recorder(self._locked(state), f"{self._cause}/{self.id}/held", self._source, clocks, causation=str(first.id))
         reason = self.risk.reasons[0] if self.risk.result is Result.HOLD else None
         if reason is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
