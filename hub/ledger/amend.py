@@ -8,7 +8,21 @@ from uuid import UUID
 
 from asyncpg import Connection
 
-from hub.ledger.changes import Amendment, Answered, Decision, Done, Effects, KeyReused, Leave, Locked, Outcome, RepeatedEvent, RepeatedRequest
+from hub.ledger.changes import (
+    Amendment,
+    Answered,
+    Audit,
+    Decision,
+    Done,
+    Effects,
+    KeyReused,
+    Leave,
+    Locked,
+    NoEffect,
+    Outcome,
+    RepeatedEvent,
+    RepeatedRequest,
+)
 from hub.ledger.create import stored_answer
 from hub.ledger.locking import Held, lock
 from hub.ledger.rows import audit_rows, insert_audit
@@ -103,15 +117,22 @@ def _after(before: Locked, effects: Effects) -> Locked:
 
 
 async def _finish(connection: Connection, live: Sequence[tuple[int, Amendment]], batch: _Batch, sealing: Sealing) -> None:
-    entries = []
+    entries: list[tuple[Audit | None, UUID | None]] = []
     for place, change in live:
         ids, decisions = batch.decided[place]
         answer = await _record_request(connection, change.request, decisions, sealing) if change.request is not None else None
         for mark in change.marks:
             await connection.execute(_MARK, mark.person.value, mark.kind, mark.points_to, change.request.client if change.request else "hub")
-        entries += [(change.audit, id_) for id_ in ids or (None,)]
+        entries += [(_audited(change.audit, decision), id_) for id_, decision in zip(ids, decisions, strict=True)]
+        entries += [(change.audit, None)] * (not ids)
         batch.outcomes[place] = Done(decisions, ids, answer)
     await insert_audit(connection, audit_rows(entries))
+
+
+def _audited(audit: Audit | None, decision: Decision) -> Audit | None:
+    """What was asked is not what was done: an update that was refused is kept as refused."""
+    refused = audit is not None and isinstance(decision, NoEffect) and not decision.keep_request
+    return replace(audit, action=f"{audit.action}.refused") if audit is not None and refused else audit
 
 
 async def _record_request(connection: Connection, request: Answered, decisions: tuple[Decision, ...], sealing: Sealing) -> bytes | None:

@@ -194,7 +194,8 @@ async def test_a_refused_update_keeps_its_key_free(book: Record) -> None:
     assert isinstance(outcome, Done)
     assert outcome.answer is None
     assert isinstance(await book.ledger.commit(asked("k", b"2", b"yes", id_=id_)), Done), "a corrected resend is welcome"
-    assert await book.value("SELECT count(*) FROM audit WHERE action = 'task-update' AND referral_id = $1", id_) == 2
+    rows = await book.fetch("SELECT action FROM audit WHERE referral_id = $1 AND actor = 'cases' ORDER BY seq", id_)
+    assert [row["action"] for row in rows] == ["task-update.refused", "task-update"], "what was refused is not kept as done"
 
 
 # --- persons ------------------------------------------------------------------------------------------------------------------------------
