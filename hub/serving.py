@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -15,11 +16,13 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 
 from hub.directory.snapshot import load_directory
 from hub.embedded import children
+from hub.embedded.data_folder import write_private
 from hub.embedded.run_file import MllpAddress, RunFile, remove_run_json, write_run_json
 from hub.embedded.stores import EmbeddedStores, StoreAddresses
 from hub.errors import Misconfigured, Unavailable
@@ -113,7 +116,7 @@ class Serving:
             HUB_HTTP=str(_free(self.settings.http)),
             HUB_MLLP=str(_free(self.settings.mllp)),
             HUB_KEY_FILE=str((self.settings.key_file or self.settings.data / "hub.key").resolve()),
-            HUB_INSTANCE=self.settings.instance or "serve",
+            HUB_INSTANCE=self.settings.instance or _instance(self.settings.data),
             HUB_METRICS=None,
         )
 
@@ -171,6 +174,19 @@ class Serving:
         )  # fmt: skip
         write_run_json(self.settings.data, run)
         self.say(f"serving FHIR at {run.http}/fhir and HL7 v2 at mllp://{environment['HUB_MLLP']}; stop with Ctrl-C")
+
+
+def _instance(data: Path) -> str:
+    """What this hub is called among those that share its stores: made at random once, kept in the data folder, so that no two machines are one
+    member of a consumer group and a restart is the same one."""
+    kept = data / "instance"
+    try:
+        return kept.read_text().strip()
+    except FileNotFoundError:
+        made = f"serve-{secrets.token_hex(4)}"
+        data.mkdir(parents=True, exist_ok=True)
+        write_private(kept, made + "\n")
+        return made
 
 
 def topic_specs(clients: Sequence[str]) -> list[TopicSpec]:
