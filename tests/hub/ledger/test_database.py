@@ -124,3 +124,13 @@ async def test_stopping_writes_what_was_taken(book: Record) -> None:
     assert await book.value("SELECT count(*) FROM event WHERE version = 2") == stored == 4
     with pytest.raises(Unavailable, match="stopping"):
         await book.ledger.commit(Amendment(UPDATED, (ids[0],)))
+
+
+async def test_a_connection_that_is_cut_in_silence_is_noticed(book: Record) -> None:
+    """A firewall that forgets, a machine that loses its power: no packet says so."""
+    async with book.ledger.pool.acquire() as connection:
+        if await connection.fetchval("SELECT inet_server_addr() IS NOT NULL"):
+            assert [await connection.fetchval(f"SHOW {name}") for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")] == [
+                "10", "5", "3",
+            ]  # fmt: skip
+            assert await connection.fetchval("SHOW tcp_user_timeout") in ("20000", "20s")
