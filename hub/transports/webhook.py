@@ -21,6 +21,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 from hub.crashpoints import crash
 from hub.errors import Misconfigured, Unavailable
 from hub.transports.webhook_guard import Allowed, ForbiddenAddress, check_url, denied
+from hub.transports.webhook_lines import Lines
 from schemas.messages import ReceiverReply
 
 LONGEST_ANSWER = 64 * 1024
@@ -64,13 +65,7 @@ class WebhookSender:
             raise Misconfigured("HUB_WEBHOOK_ALLOW is for demonstrations: remove it or set HUB_PRODUCTION to false.")
         self._allowed, self._timeout = allowed, timeout
         self._turns: dict[tuple[str, int], asyncio.Semaphore] = {}
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trust or public_trust(),
-            max_connections=512,
-            max_keepalive_connections=20,
-            keepalive_expiry=30.0,
-            network_backend=_Pinned(allowed, resolve or _system_resolver, network or httpcore.AnyIOBackend()),
-        )
+        self._lines = Lines(trust or public_trust(), _Pinned(allowed, resolve or _system_resolver, network or httpcore.AnyIOBackend()))
 
     async def send(self, call: WebhookCall) -> ReceiverReply:
         """What the receiver answered, its body cut at 64 kB. Raises Unavailable when it could not be reached, could not be trusted, broke
@@ -92,13 +87,11 @@ class WebhookSender:
 
     async def close(self) -> None:
         """No connection is left open."""
-        await self._pool.aclose()
+        await self._lines.close()
 
     async def _exchange(self, call: WebhookCall) -> ReceiverReply:
-        seconds = {"connect": min(10.0, self._timeout), "read": self._timeout, "write": self._timeout, "pool": self._timeout}
-        async with self._pool.stream(
-            "POST", call.url, headers=_headers(call), content=call.body, extensions={"timeout": seconds, "trace": _written}
-        ) as answer:
+        seconds = {"connect": min(10.0, self._timeout), "read": self._timeout, "write": self._timeout}
+        async with self._lines.post(call.url, _headers(call), call.body, {"timeout": seconds, "trace": _written}) as answer:
             body = bytearray()
             async for part in answer.aiter_stream():
                 body += part
