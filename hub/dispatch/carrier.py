@@ -45,7 +45,7 @@ class Pace:
 
     each: int = 8
     most: int = 32
-    lease: float = 90.0
+    lease: float = 45.0
     poll: float = 0.5
     schedule: tuple[int, ...] = SECONDS
     alert_seconds: int = 120

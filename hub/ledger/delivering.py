@@ -109,7 +109,7 @@ class Wanted:
     on_trial: tuple[str, ...] = ()
     each: int = 8
     most: int = 32
-    lease: float = 90.0
+    lease: float = 45.0
 
 
 async def claim(pool: Pool, sealing: Sealing, wanted: Wanted) -> list[Claimed]:
