@@ -20,7 +20,7 @@ INSERT INTO asset (id, data, state, places) SELECT * FROM unnest($1::text[], $2:
 ON CONFLICT (id) DO UPDATE SET data = excluded.data, state = excluded.state, places = excluded.places, updated_at = now()
 """
 _TAKEN = "SELECT counted_id, count(*)::int AS taken FROM place_taken WHERE kind = 'prescriber' AND released_at IS NULL GROUP BY counted_id"
-_CHANGED = "SELECT greatest((SELECT max(updated_at) FROM prescriber), (SELECT max(updated_at) FROM asset))::text"
+_CHANGED = "SELECT directory FROM epoch WHERE directory > 0"
 
 
 async def store(pool: Pool, prescribers: Sequence[Prescriber], assets: Sequence[Asset]) -> None:
@@ -42,10 +42,11 @@ async def read(pool: Pool) -> tuple[Rows, Rows]:
     return [orjson.loads(row["data"]) for row in prescribers], [orjson.loads(row["data"]) for row in assets]
 
 
-async def changed(pool: Pool) -> str | None:
-    """A mark that differs when the directory has changed; None while it is empty. Raises Unavailable."""
+async def changed(pool: Pool) -> int | None:
+    """How often the directory was changed; None while nothing was ever put into it. Whoever changes it holds the count until their commit (the
+    database sees to that), so that it grows in the order of commits. Raises Unavailable."""
     async with lent(pool) as connection:
-        mark: str | None = await connection.fetchval(_CHANGED)
+        mark: int | None = await connection.fetchval(_CHANGED)
     return mark
 
 

@@ -25,7 +25,7 @@ _ENV = (Path(migrate.__file__).parent / "migrations" / "env.py").read_text("utf-
 _FIRST = (Path(migrate.__file__).parent / "migrations" / "versions" / "r0001_ledger.py").read_text("utf-8")
 _SECOND = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "{before}", None, None
+revision, down_revision, branch_labels, depends_on = "9002", "{before}", None, None
 def upgrade():
     op.execute("ALTER TABLE referral ADD COLUMN surgery text NOT NULL DEFAULT 'unknown'")
     op.execute("UPDATE referral SET surgery = client")
@@ -58,7 +58,7 @@ def _versions(folder: Path, then: str) -> Path:
     (folder / "env.py").write_text(_ENV, "utf-8")
     for one in sorted((Path(migrate.__file__).parent / "migrations" / "versions").glob("r*.py")):
         (folder / "versions" / one.name).write_text(one.read_text("utf-8"), "utf-8")
-    (folder / "versions" / "r9002_surgery.py").write_text(_SECOND.format(then=then, before=latest()).replace('"0002"', '"9002"'), "utf-8")
+    (folder / "versions" / "r9002_surgery.py").write_text(_SECOND.format(then=then, before=latest()), "utf-8")
     return folder
 
 
