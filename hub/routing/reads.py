@@ -45,7 +45,7 @@ class DirectoryReader:
     """The directory in memory, read again when it has changed."""
 
     pool: Pool
-    _mark: str | None = None
+    _mark: int | None = None
     _snapshot: DirectorySnapshot | None = None
 
     async def now(self) -> DirectorySnapshot:
@@ -56,3 +56,7 @@ class DirectoryReader:
             self._mark = mark
             log(LogEvent.SNAPSHOT_LOADED, stage="routing", rows=self._snapshot.size)
         return self._snapshot
+
+    def forget(self) -> None:
+        """What was found under the lock differs from it: read it again."""
+        self._snapshot = None

@@ -26,6 +26,7 @@ from hub.routing.reads import Content, DirectoryReader, contents
 from hub.security.clients import Clients
 from hub.telemetry import LogEvent, cleared, count, log, trace_from
 from schemas.events import Event, FactType
+from schemas.lifecycle import MOVES
 from schemas.rejection import Reason
 
 STAGE = "routing"
@@ -34,7 +35,7 @@ MOST_COUNTED = 40
 
 
 class PlacesGone(Exception):  # noqa: N818
-    """Every counted candidate was full under the lock: decide again with the counts as they are now."""
+    """Every counted candidate was full under the lock, or the directory is not as it was read: decide again with both as they are now."""
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class _Batch:
 
     def _apply(self, locked: Locked, event: Event, content: Content, decision: Decision) -> Change:
         """Under the lock: the ledger is the truth, the event only told us to look."""
-        if not locked.state.open or locked.state.hand_over is not None or locked.held is not None:
+        if not locked.state.open or locked.state.hand_over is not None or locked.held is not None or _withdrawn(locked):
             log(LogEvent.ROUTING_SKIPPED, referral=str(locked.id), status=locked.state.coordination.status.value)
             return NoEffect()
         if content.version != locked.content_version:
@@ -112,12 +113,15 @@ class _Batch:
             return decision
         if decision.prescriber in full:
             decision = self._decide(content, self._moment(content, tried(locked)).counting({**self.taken, **full}))
-        if isinstance(decision, Assign) and decision.prescriber not in locked.free:
+        if isinstance(decision, Assign) and (decision.prescriber in full or decision.prescriber not in locked.free):
+            self.stage.reader.forget()
             raise PlacesGone
         return decision
 
     def _places(self, prescriber: str) -> int:
-        return self.directory.by_id[prescriber].prescriber.capacity.places or 0
+        """As many as can be taken by what was read; 0 where that knows of no limit, or no longer of them at all."""
+        entry = self.directory.by_id.get(prescriber)
+        return (entry.prescriber.capacity.places or 0) if entry else 0
 
     def _effects(self, locked: Locked, recorder: Recorder, decision: Decision) -> Effects:
         if not isinstance(decision, Assign):
@@ -125,6 +129,11 @@ class _Batch:
             return hold(recorder, decision, reason)
         client = self.directory.by_id[decision.prescriber].prescriber.client
         return assign(locked, recorder, decision, decision.prescriber, client, bundle_of(locked.content))
+
+
+def _withdrawn(locked: Locked) -> bool:
+    """Its referrer has asked to take it back: nobody new hears of the person."""
+    return locked.state.coordination.business == MOVES[FactType.CANCEL_REQUESTED].business
 
 
 def _choices(decision: Assign) -> tuple[str, ...]:
