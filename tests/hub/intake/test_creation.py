@@ -106,7 +106,7 @@ def test_somebody_who_is_marked_as_dead_is_held_first_of_all() -> None:
 @pytest.mark.parametrize(
     ("postcode", "area"),
     [
-        ("LL77 7TW", "W06000001"),  # the whole district lies on Ynys Môn
+        ("CF10 1AA", "W06000015"),  # the whole district lies in Cardiff
             ("SA1 1AA", None),  # a district in two authorities
         ("ZZ99 9ZZ", None),  # nowhere
         (None, None),
