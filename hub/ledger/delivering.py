@@ -18,17 +18,14 @@ from schemas.task import Party
 BY_HAND = "by-hand"
 """The transport of what no system can be told: a person reads it from the worklist and tells it."""
 _CLAIM = """
-WITH due AS MATERIALIZED (
-    SELECT one.id FROM (
-        SELECT DISTINCT recipient FROM delivery
-        WHERE state = 'pending' AND transport = $1 AND next_attempt_at <= now() AND recipient <> ALL($2::text[])
-    ) AS r CROSS JOIN LATERAL (
-        SELECT d.id, d.next_attempt_at FROM delivery d
-        WHERE d.state = 'pending' AND d.transport = $1 AND d.recipient = r.recipient AND d.next_attempt_at <= now()
-          AND (d.claimed_until IS NULL OR d.claimed_until < now())
-          AND NOT EXISTS (SELECT 1 FROM delivery b WHERE b.state = 'pending' AND b.referral_id = d.referral_id AND b.recipient = d.recipient
-                          AND b.transport = d.transport AND b.sequence < d.sequence)
-        ORDER BY d.next_attempt_at, d.sequence LIMIT CASE WHEN r.recipient = ANY($6::text[]) THEN 1 ELSE $3 END FOR UPDATE OF d SKIP LOCKED
+WITH line AS MATERIALIZED (
+    SELECT DISTINCT ON (recipient, referral_id) id, recipient, next_attempt_at, sequence FROM delivery
+    WHERE state = 'pending' AND transport = $1 AND recipient <> ALL($2::text[]) ORDER BY recipient, referral_id, sequence
+), due AS MATERIALIZED (
+    SELECT one.id FROM (SELECT DISTINCT recipient FROM line WHERE next_attempt_at <= now()) AS r CROSS JOIN LATERAL (
+        SELECT d.id, d.next_attempt_at FROM line l JOIN delivery d ON d.id = l.id
+        WHERE l.recipient = r.recipient AND d.state = 'pending' AND d.next_attempt_at <= now() AND (d.claimed_until IS NULL OR d.claimed_until < now())
+        ORDER BY l.next_attempt_at, l.sequence LIMIT CASE WHEN r.recipient = ANY($6::text[]) THEN 1 ELSE $3 END FOR UPDATE OF d SKIP LOCKED
     ) AS one ORDER BY one.next_attempt_at LIMIT $4
 )
 UPDATE delivery d SET claimed_until = now() + make_interval(secs => $5)
