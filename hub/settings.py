@@ -222,6 +222,11 @@ def environment_for_child(settings: Settings, **replaced: str | None) -> dict[st
     return {name: value for name, value in merged.items() if value is not None}
 
 
+def environment_of_its_own(**own: str) -> dict[str, str]:
+    """The environment of a hub that shall not see this shell's settings: everything else, and `own` variables by full name."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | own
+
+
 def _as_variable(settings: Settings, name: str) -> str | None:
     value = getattr(settings, name)
     if value is None or value == Settings.model_fields[name].default:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -26,7 +25,7 @@ from hub.ledger.database import Pool, lent, open_pool
 from hub.ledger.relay import event_of
 from hub.ledger.sealing import Sealing, read_secret
 from hub.security.kafka_access import KafkaAccess
-from hub.settings import PREFIX, Settings
+from hub.settings import Settings, environment_of_its_own
 from schemas.words import Text
 
 Say = Callable[[str], None]
@@ -139,8 +138,11 @@ async def _tell(process: asyncio.subprocess.Process, log: Path, say: Say) -> Non
 
 def _environment(settings: Settings, data: Path, receivers: Sequence[int]) -> dict[str, str]:
     """The hub's own stores and any free ports, whatever the shell says; only the cache is shared."""
-    own = {
-        "HUB_DATA": str(data.resolve()), "HUB_CACHE": str(settings.cache.resolve()), "HUB_HTTP": "127.0.0.1:0", "HUB_MLLP": "127.0.0.1:0",
-        "HUB_WEBHOOK_ALLOW": ",".join(f"127.0.0.1:{port}" for port in receivers), "HUB_MINIMUM_FREE_MB": str(settings.minimum_free_mb),
-    }  # fmt: skip
-    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | own
+    return environment_of_its_own(
+        HUB_DATA=str(data.resolve()),
+        HUB_CACHE=str(settings.cache.resolve()),
+        HUB_HTTP="127.0.0.1:0",
+        HUB_MLLP="127.0.0.1:0",
+        HUB_WEBHOOK_ALLOW=",".join(f"127.0.0.1:{port}" for port in receivers),
+        HUB_MINIMUM_FREE_MB=str(settings.minimum_free_mb),
+    )
