@@ -64,9 +64,8 @@ class Changer:
                 return NoEffect()
             return recorder.effects(result=_accepted(locked, recorder, None), person=hashes if _merges(facts) else ())
 
-        return Amendment(
-            decide, person=hashes, marks=tuple(_marks(facts, hashes)), request=self._answered(arrival, answer), audit=Audit(arrival.client, "person.event")
-        )
+        marks, audit = tuple(_marks(facts, hashes, self.sealing)), Audit(arrival.client, "person.event")
+        return Amendment(decide, person=hashes, marks=marks, request=self._answered(arrival, answer), audit=audit)
 
     def nothing(self, arrival: Arrival, reason: Reason, answer: AnswerWith) -> Amendment:
         """A message that is for nobody here: only its answer is kept, so that a repeat hears the same."""
@@ -135,12 +134,14 @@ def _merges(facts: tuple[Fact, ...]) -> bool:
     return any(fact.type is FactType.PERSON_CHANGED and fact.reason == "merged" for fact in facts)
 
 
-def _marks(facts: tuple[Fact, ...], hashes: tuple[PersonHash, ...]) -> list[Mark]:
-    if any(fact.type is FactType.PERSON_DIED for fact in facts):
-        return [Mark(one, "died") for one in hashes]
-    if _merges(facts) and hashes:
-        return [Mark(one, "merged", hashes[0].value) for one in hashes[1:]]
-    return []
+def _marks(facts: tuple[Fact, ...], hashes: tuple[PersonHash, ...], sealing: Sealing) -> list[Mark]:
+    """A death under every number; of a merge every other number points to the surviving one: the first by which a person can be found."""
+    died = [Mark(one, "died") for one in hashes] if any(fact.type is FactType.PERSON_DIED for fact in facts) else []
+    in_order = (one for fact in facts for one in fact.about.identifiers)
+    surviving = next((found[0] for one in in_order if (found := hashes_of_identifiers((one,), sealing))), None)
+    if surviving is None or not _merges(facts):
+        return died
+    return [*died, *(Mark(one, "merged", surviving.value) for one in hashes if one != surviving)]
 
 
 def about(task_id: str) -> UUID | None:

@@ -15,13 +15,11 @@ from hub.ledger.changes import (
     Decision,
     Done,
     Effects,
-    KeyReused,
     Leave,
     Locked,
     NoEffect,
     Outcome,
     RepeatedEvent,
-    RepeatedRequest,
 )
 from hub.ledger.create import stored_answer
 from hub.ledger.locking import Held, lock
@@ -80,7 +78,7 @@ async def _skip_repeated_requests(connection: Connection, changes: Sequence[Amen
     for place, one in enumerate(changes):
         if one.request is None or place in batch.outcomes:
             continue
-        stands: RepeatedRequest | KeyReused | None = await stored_answer(connection, one.request.client, one.request.key, one.request.body_hash, sealing)
+        stands = await stored_answer(connection, one.request.client, one.request.key, one.request.body_hash, sealing)
         if stands is not None:
             batch.outcomes[place] = stands
 

@@ -208,7 +208,7 @@ class Consumed:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What stays known of a person: `died`, or `merged` into another hash."""
+    """What stays known of a person: `died`, or `merged` into another hash (`points_to`), under which the person is looked for too."""
 
     person: PersonHash
     kind: str
@@ -270,4 +270,9 @@ class RepeatedEvent:
     """The inbox has this event already."""
 
 
-Outcome = Done | RepeatedRequest | KeyReused | RepeatedEvent
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The same request with the same body stands already, but what it asked for was erased since, and what was answered with it."""
+
+
+Outcome = Done | RepeatedRequest | KeyReused | Erased | RepeatedEvent

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Connection
 
 from hub.ledger.chain import START, Link, hash_of
-from hub.ledger.changes import Creation, Done, KeyReused, NewReferral, Outcome, RepeatedRequest
+from hub.ledger.changes import Creation, Done, Erased, KeyReused, NewReferral, Outcome, RepeatedRequest
+from hub.ledger.marks import Marks, marks_of, merged_into
 from hub.ledger.rows import audit_rows, columns
 from hub.ledger.sealing import ReferralKey, Sealing
 from schemas.events import event_id
@@ -130,8 +131,8 @@ async def _inserted(connection: Connection, batch: Sequence[Prepared], hashes: l
     return [first[row["client"], row["key"]] for row in found]
 
 
-async def stored_answer(connection: Connection, client: str, key: str, body_hash: bytes, sealing: Sealing) -> RepeatedRequest | KeyReused | None:
-    """What was answered to this request before, if it was."""
+async def stored_answer(connection: Connection, client: str, key: str, body_hash: bytes, sealing: Sealing) -> RepeatedRequest | KeyReused | Erased | None:
+    """What was answered to this request before, if it was; Erased where the answer went with its referral."""
     row = await connection.fetchrow(
         "SELECT q.body_hash, q.answer, q.referral_id, r.sealing_key FROM request q LEFT JOIN referral r ON r.id = q.referral_id"
         " WHERE q.client = $1 AND q.key = $2", client, key,
@@ -142,6 +143,8 @@ async def stored_answer(connection: Connection, client: str, key: str, body_hash
         return KeyReused()
     if row["referral_id"] is None:
         return RepeatedRequest(sealing.open(f"answer|{client}|{key}", row["answer"]))
+    if row["sealing_key"] is None:
+        return Erased()
     return RepeatedRequest(sealing.key(row["referral_id"], row["sealing_key"]).open("answer", row["answer"]))
 
 
@@ -154,12 +157,18 @@ async def _outcome(connection: Connection, one: Prepared, made: Sequence[Prepare
 
 async def _with_marks(connection: Connection, batch: Sequence[Prepared], hashes: list[bytes], sealing: Sealing) -> Sequence[Prepared]:
     """The batch with each marked person's creation made anew, under the locks of the open transaction."""
-    marks = await connection.fetch("SELECT hash, kind FROM marks_of($1)", hashes)
-    return [_remade(one, frozenset(row["kind"] for row in marks if row["hash"] in one.hashes), sealing) for one in batch]
+    marks = await marks_of(connection, hashes)
+    return [_remade(one, marks, sealing) for one in batch]
 
 
-def _remade(one: Prepared, kinds: frozenset[str], sealing: Sealing) -> Prepared:
-    return prepare(one.creation.if_marked(kinds), sealing) if kinds else one
+def _remade(one: Prepared, marks: Marks, sealing: Sealing) -> Prepared:
+    """Made anew where the person, or whoever they were merged into, carries a mark; a merged person is found under the surviving number too."""
+    kinds = frozenset(kind for value in (*one.hashes, *merged_into(one.hashes, marks)) for kind in marks.get(value, ())) - {"merged"}
+    made = prepare(one.creation.if_marked(kinds), sealing) if kinds else one
+    also = [
+        (referral.id, value, "merged") for referral in made.creation.referrals for value in merged_into([one.value for one in referral.person], marks)
+    ]
+    return replace(made, persons=(*made.persons, *also)) if also else made
 
 
 def _referral(one: NewReferral, request_key: str, key: ReferralKey, last_hash: bytes) -> tuple[Any, ...]:

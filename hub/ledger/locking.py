@@ -10,6 +10,7 @@ from uuid import UUID
 from asyncpg import Connection, Record
 
 from hub.ledger.changes import Amendment, Locked
+from hub.ledger.marks import marks_of, merged_into
 from hub.ledger.sealing import NotReadable, ReferralKey, Sealing
 from schemas.task import ReferralState, Role, TaskState, TaskStatus
 
@@ -64,10 +65,15 @@ async def lock(connection: Connection, changes: Sequence[Amendment], sealing: Se
 
 
 async def _lock_persons(connection: Connection, hashes: list[bytes], held: Held) -> None:
-    for row in await connection.fetch("SELECT hash, kind FROM marks_of($1)", hashes):
-        held.marks.setdefault(row["hash"], set()).add(row["kind"])
-    for row in await connection.fetch(_OF_PERSON, hashes):
-        held.of_person.setdefault(row["hash"], set()).add(row["referral_id"])
+    """A person who was merged is looked for under the surviving number too, and carries its marks."""
+    marks = await marks_of(connection, hashes)
+    also = {value: merged_into((value,), marks) for value in hashes}
+    open_now: dict[bytes, set[UUID]] = defaultdict(set)
+    for row in await connection.fetch(_OF_PERSON, sorted({*hashes, *(one for found in also.values() for one in found)})):
+        open_now[row["hash"]].add(row["referral_id"])
+    for value in hashes:
+        held.marks[value] = {kind for one in (value, *also[value]) for kind in marks.get(one, ())}
+        held.of_person[value] = set().union(*(open_now[one] for one in (value, *also[value])))
 
 
 async def _count(connection: Connection, counted: list[str], held: Held) -> None:
