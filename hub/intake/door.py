@@ -17,7 +17,7 @@ from hub.intake.creation import Arrival, Made, Maker, together
 from hub.intake.gates import no_gate
 from hub.intake.reads import referral_of_task
 from hub.ledger import refusals
-from hub.ledger.changes import Amendment, Audit, Creation, Done, KeyReused, Outcome, RepeatedRequest, RequestRow
+from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
 from hub.ledger.create import stored_answer
 from hub.ledger.database import lent
@@ -61,9 +61,9 @@ class Intake:
             try:
                 return await self._receive(registered, message, client, key.key, transport)
             except Rejected as fault:
-                repeated = await self._answered_before(client, key.key, message)
-                if repeated is not None:
-                    return connector.answer(message, Repeated(answers.thaw(repeated.answer)))
+                before = await self._answered_before(registered, client, key.key, message)
+                if before is not None:
+                    return before
                 await self._refuse(registered, message, client, key.key, fault)
                 return self._answer_refusal(registered, message, fault, transport)
             except Unavailable as fault:
@@ -74,6 +74,7 @@ class Intake:
     async def _receive(self, registered: Registered, message: InboundMessage, client: Client, key: str, transport: str) -> Reply:
         self.gate()
         translation = registered.connector.translate(message)
+        _together(translation.facts)
         trace = current_trace()
         if message.received_at is None:
             raise ValueError("a message at a door has a time")
@@ -152,19 +153,25 @@ class Intake:
                 log(LogEvent.MESSAGE_REPEATED, connector=name, client=arrival.client)
                 _tell("repeated", message.target)
                 return registered.connector.answer(message, Repeated(answers.thaw(stored)))
+            case Erased():
+                log(LogEvent.MESSAGE_REPEATED, connector=name, client=arrival.client)
+                _tell("repeated", message.target)
+                return _received_before(registered, message)
             case KeyReused():
                 raise Rejected(Reason.KEY_REUSED, [Issue(Reason.KEY_REUSED, "X-Request-Id" if message.target.startswith("POST") else "MSH-10")])
             case _:
                 raise AssertionError(type(outcome).__name__)
 
-    async def _answered_before(self, client: Client, key: str, message: InboundMessage) -> RepeatedRequest | None:
+    async def _answered_before(self, registered: Registered, client: Client, key: str, message: InboundMessage) -> Reply | None:
         """A message that is wrong by today's rules but was accepted before hears its first answer again."""
         try:
             async with lent(self.ledger.pool) as connection:
                 found = await stored_answer(connection, client.id, key, body_hash(message.body), self.ledger.sealing)
         except Unavailable:
             return None
-        return found if isinstance(found, RepeatedRequest) else None
+        if isinstance(found, Erased):
+            return _received_before(registered, message)
+        return registered.connector.answer(message, Repeated(answers.thaw(found.answer))) if isinstance(found, RepeatedRequest) else None
 
     async def _refuse(self, registered: Registered, message: InboundMessage, client: Client, key: str | None, fault: Rejected) -> None:
         log(LogEvent.MESSAGE_REFUSED, "warning", connector=registered.manifest.name, client=client.id, reason=fault.reason.value, count=len(fault.issues))
@@ -200,6 +207,20 @@ class Intake:
         finally:
             del self._in_flight[mine]
             done.set()
+
+
+def _received_before(registered: Registered, message: InboundMessage) -> Reply:
+    """The same request came before and was accepted; its referral is erased, the first answer with it. Nothing is done twice, and nothing is
+    wrong: the sender hears so (HTTP 200, HL7 AA) and need not send it again."""
+    return registered.connector.answer(message, Committed((), (), Reason.DUPLICATE))
+
+
+def _together(facts: tuple[Fact, ...]) -> None:
+    """Raises Rejected unless intake can do all of it in one change: referrals alone, one Task's update alone, or one person's facts."""
+    received = sum(fact.type is FactType.RECEIVED for fact in facts)
+    of_person = sum(fact.type in PERSON_FACTS for fact in facts)
+    if len(facts) not in (received, of_person, 1):
+        raise Rejected(Reason.UNSUPPORTED_BATCH, [Issue(Reason.UNSUPPORTED_BATCH, "message")])
 
 
 def _tell(outcome: str, transport: str) -> None:
