@@ -17,16 +17,19 @@ from schemas.task import Party
 
 BY_HAND = "by-hand"
 """The transport of what no system can be told: a person reads it from the worklist and tells it."""
+# A plan that PostgreSQL keeps was made while the table was small: each step must be cheap whatever the join, so only the few chosen rows are joined.
 _CLAIM = """
 WITH line AS MATERIALIZED (
-    SELECT DISTINCT ON (recipient, referral_id) id, recipient, next_attempt_at, sequence FROM delivery
+    SELECT DISTINCT ON (recipient, referral_id) id, recipient, next_attempt_at, sequence, claimed_until FROM delivery
     WHERE state = 'pending' AND transport = $1 AND recipient <> ALL($2::text[]) ORDER BY recipient, referral_id, sequence
+), place AS MATERIALIZED (
+    SELECT id, recipient, next_attempt_at, row_number() OVER (PARTITION BY recipient ORDER BY next_attempt_at, sequence) AS place FROM line
+    WHERE next_attempt_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
+), first AS MATERIALIZED (
+    SELECT id FROM place WHERE place <= CASE WHEN recipient = ANY($6::text[]) THEN 1 ELSE $3 END ORDER BY next_attempt_at LIMIT $4
 ), due AS MATERIALIZED (
-    SELECT one.id FROM (SELECT DISTINCT recipient FROM line WHERE next_attempt_at <= now()) AS r CROSS JOIN LATERAL (
-        SELECT d.id, d.next_attempt_at FROM line l JOIN delivery d ON d.id = l.id
-        WHERE l.recipient = r.recipient AND d.state = 'pending' AND d.next_attempt_at <= now() AND (d.claimed_until IS NULL OR d.claimed_until < now())
-        ORDER BY l.next_attempt_at, l.sequence LIMIT CASE WHEN r.recipient = ANY($6::text[]) THEN 1 ELSE $3 END FOR UPDATE OF d SKIP LOCKED
-    ) AS one ORDER BY one.next_attempt_at LIMIT $4
+    SELECT d.id FROM delivery d JOIN first ON first.id = d.id
+    WHERE d.state = 'pending' AND (d.claimed_until IS NULL OR d.claimed_until < now()) FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET claimed_until = now() + make_interval(secs => $5)
 FROM (SELECT o.id, r.ref, r.sealing_key, r.content, t.status AS task_status FROM due JOIN delivery o ON o.id = due.id JOIN referral r ON r.id = o.referral_id
