@@ -152,7 +152,11 @@ class Relay:
         if not rows:
             return 0
         crash("relay.claimed")
-        handed = [(row, await self._hand_over(producer, row)) for row in rows]
+        handed: list[Handed] = []
+        for row in rows:
+            handed.append((row, await self._hand_over(producer, row)))
+            if row["topic"] is None and isinstance(handed[-1][1], KafkaError):
+                break  # our own topics are gone; each row more would wait for them under the lock that a republish needs
         crash("relay.produced")
         acknowledged, refused = await _acknowledged(handed)
         crash("relay.acknowledged")
