@@ -12,7 +12,7 @@ import pytest
 from hub.registry import Registered, installed
 from schemas.events import FactType
 from schemas.messages import About, Fact, InboundMessage, Reply, Translation
-from tests.hub.intake.conftest import Door
+from tests.hub.intake.conftest import Door, a_client
 from tests.hub.making import GP, NOW, service_request
 
 
