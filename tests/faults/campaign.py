@@ -62,10 +62,10 @@ async def play(hub: Running, armed: Sequence[Armed], number: int, seed: int) -> 
         stage.kill()
     await _send(hub, number, seed, overdue=any(one.name == "watch.detected" for one in armed))
     for one in armed:
-        await until(lambda one=one: _reached(hub, one, number), 30, f"{one} was never reached (round {number}, seed {seed})")
+        await until(lambda one=one: _reached(hub, one, number), 90, f"{one} was never reached (round {number}, seed {seed})")
     # A dead courier's deliveries are another's after a lease of most of a minute; it is dead, so the lease may end now.
     await hub.rows("UPDATE delivery SET claimed_until = now() WHERE state = 'pending' AND claimed_until > now() RETURNING id")
-    if not await settled(hub.pool, 60):
+    if not await settled(hub.pool, 120):
         raise TimeoutError(f"not at rest after {', '.join(map(str, armed))} (round {number}, seed {seed}): {await _restless(hub)}")
     return await examine(hub.pool, login(hub), hub.journals)
 
@@ -80,7 +80,7 @@ async def _send(hub: Running, number: int, seed: int, *, overdue: bool) -> None:
     )
     assert [one["stored"] for one in sent] == [GP, HOSPITAL], sent
     if overdue:
-        await until(lambda: _nothing_waits_for_routing(hub), 30, "every referral to be with a prescriber")
+        await until(lambda: _nothing_waits_for_routing(hub), 90, "every referral to be with a prescriber")
         await cases.order("script", steps=["accept", "first-contact", "complete"])
         await hub.rows("UPDATE referral SET deadline_at = now() WHERE closed_at IS NULL AND awaits = 'prescriber' RETURNING id")
 

@@ -123,12 +123,12 @@ class StandIn:
             stdout=asyncio.subprocess.PIPE, preexec_fn=die_with_parent, limit=2**22,
         )  # fmt: skip
         assert process.stdout is not None
-        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
+        ready = json.loads(await asyncio.wait_for(process.stdout.readline(), 90))
         made = cls(process, journal, ready["port"])
         made._reading = asyncio.create_task(made._read())
         return made
 
-    async def order(self, do: str, seconds: float = 120, **more: Any) -> Json:
+    async def order(self, do: str, seconds: float = 300, **more: Any) -> Json:
         """Give an order and wait for its result."""
         return await asyncio.wait_for(self.begin(do, **more), seconds)
 
@@ -195,7 +195,7 @@ class Running:
         for stage in self.stages.values():
             stage.start()
 
-    async def ready(self, seconds: float = 40) -> None:
+    async def ready(self, seconds: float = 90) -> None:
         """Until the HTTP door says that it is ready."""
         async with httpx.AsyncClient(trust_env=False, timeout=2) as asking:
             for _ in range(int(seconds / 0.1)):

@@ -126,7 +126,7 @@ async def test_each_alteration_breaks_the_invariant_that_is_meant_for_it(stores:
         await hub.ready()
         assert (await gp.order("send", count=3))["stored"] == 3
         assert (await hospital.order("refer"))["code"] == "AA"
-        assert await settled(hub.pool, 30)
+        assert await settled(hub.pool, 90)
         evidence = await gather(hub.pool, login(hub), hub.journals)
     findings = check(evidence)
     assert sound(findings), "\n".join(table(findings))
@@ -142,7 +142,7 @@ async def test_one_webhook_that_a_receiver_takes_and_forgets_turns_it_red(stores
         await hub.ready()
         await gp.order("drop", arrivals=[2])
         assert (await gp.order("post"))["status"] == 201
-        assert await settled(hub.pool, 30)
+        assert await settled(hub.pool, 90)
         findings = await examine(hub.pool, login(hub), hub.journals)
     assert {one.invariant: one.found for one in findings if one.found} == {"unheard": 1}
     assert verdict(findings).en == "1 lost, 0 doubled, 0 waiting because of us"

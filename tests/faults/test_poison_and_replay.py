@@ -31,21 +31,21 @@ async def test_poison_parks_its_own_referral_and_one_command_takes_it_up_again(
         await hub.ready()
         posted = await gp.order("post", postcode="SA1 1AA")
         referral = str(posted["location"]).rpartition("/")[2]
-        await until(lambda: _told(cases.lines(), referral, 1), 20, "the assignment")
+        await until(lambda: _told(cases.lines(), referral, 1), 60, "the assignment")
         await _produce(hub, referral)
-        await until(lambda: _letters(hub, 2 * len(GARBAGE)), 20, "a dead letter for each record in routing and in dispatch")
+        await until(lambda: _letters(hub, 2 * len(GARBAGE)), 60, "a dead letter for each record in routing and in dispatch")
         task = next(line["task"] for line in cases.lines() if line.get("referral") == referral)
         assert (await cases.order("update", task=task, step="accept", version="2"))["status"] == 200  # intake knows nothing of it
 
         await cases.order("script", steps=["accept", "first-contact", "complete"])
         other = str((await gp.order("post", postcode="SA1 1AA"))["location"]).rpartition("/")[2]
-        await until(lambda: _told(gp.lines(), other, 4), 20, "another referral's whole way")
+        await until(lambda: _told(gp.lines(), other, 4), 60, "another referral's whole way")
         assert [line["type"] for line in gp.lines() if line.get("referral") == referral] == ["referral.assigned.v1"]
 
         code, said = await command(hub, "dead-letters", "retry", "--all")
         assert code == 0, said
-        await until(lambda: _told(gp.lines(), referral, 2), 20, "what was parked to be told")
-        assert await settled(hub.pool, 30)
+        await until(lambda: _told(gp.lines(), referral, 2), 60, "what was parked to be told")
+        assert await settled(hub.pool, 90)
         findings = await examine(hub.pool, login(hub), hub.journals)
         left = [one for one in broken(findings) if not one.startswith("off-the-road")]  # our own garbage is no event of the ledger
         shown.append(("poison events", "parked, others flow, taken up by one command" if not left else "; ".join(left)))
@@ -62,11 +62,11 @@ async def test_the_whole_topic_read_again_changes_nothing(
         await hub.ready()
         assert (await gp.order("send", count=15, at_once=8))["stored"] == 15
         assert (await hospital.order("send", count=3))["stored"] == 3
-        assert await settled(hub.pool, 30)
+        assert await settled(hub.pool, 90)
         before = await _sizes(hub)
         await hub.rows("UPDATE epoch SET kafka = kafka + 1 RETURNING kafka")  # every consumer begins again, under new groups
-        await until(lambda: _read_to_the_end(hub, epoch=2), 40, "both consumers to have read everything again")
-        assert await settled(hub.pool, 30)
+        await until(lambda: _read_to_the_end(hub, epoch=2), 90, "both consumers to have read everything again")
+        assert await settled(hub.pool, 90)
         assert await _sizes(hub) == before
         findings = await examine(hub.pool, login(hub), hub.journals)
         shown.append(("the whole topic read again", "no effect" if not list(broken(findings)) else "; ".join(broken(findings))))

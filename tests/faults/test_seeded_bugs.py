@@ -61,7 +61,7 @@ async def test_a_seeded_bug_is_caught(
             stage.extra = {"HUB_CRASH": row.crash, "HUB_CRASH_MARKER": str(marker)}
         await _forty(hub, gp, row)
         if row.crash is not None:
-            await until(functools.partial(asyncio.to_thread, marker.exists), 30, f"{row.crash} to be reached")
+            await until(functools.partial(asyncio.to_thread, marker.exists), 60, f"{row.crash} to be reached")
         await settled(hub.pool, 12)
         findings = await examine(hub.pool, login(hub), hub.journals)
         found = {finding.invariant for finding in findings if finding.found}
@@ -80,7 +80,7 @@ async def _forty(hub: Running, gp: StandIn, row: Seeded) -> None:
     assert sent["stored"] == 40
     if held_back is not None:
         hub.stages[held_back].start()
-    await until(lambda: _outbox_is_empty(hub.pool), 30, "the outbox to be empty")
+    await until(lambda: _outbox_is_empty(hub.pool), 60, "the outbox to be empty")
 
 
 async def _outbox_is_empty(pool: Pool) -> bool:

@@ -48,7 +48,7 @@ async def test_a_hospital_is_acknowledged_and_told_by_rri(hub: Running) -> None:
     async def heard() -> bool:
         return [line["status"] for line in told(hospital, row["ref"])] == ["P", "A", "A", "A"]
 
-    await until(heard, 20, "four RRI^I12 with the statuses P, A, A, A")
+    await until(heard, 60, "four RRI^I12 with the statuses P, A, A, A")
     assert all(line["type"].startswith("RRI^I12") for line in told(hospital, row["ref"]))
 
 
@@ -68,7 +68,7 @@ async def test_a_death_stops_what_is_open_and_both_ends_hear_of_it(hub: Running)
         assert (await hospital.order("death", seed=73, number=1))["code"] == "AA"
         assert (await comes_to(hub, str(found[0]["id"]), "person-died"))[-1] == "person-died"
         await hears(cases, str(found[0]["id"]), "assigned", "person-moved", "person-died")
-        await until(lambda: _told_times(hub, found[0]["ref"], 3), 20, "the hospital to hear assigned, accepted and the end")
+        await until(lambda: _told_times(hub, found[0]["ref"], 3), 60, "the hospital to hear assigned, accepted and the end")
         closed = await hub.rows("SELECT status, business_status, closed_at FROM referral WHERE id = $1", found[0]["id"])
         assert (closed[0]["status"], closed[0]["business_status"]) == ("cancelled", "closed-died")
         assert not await hub.rows("SELECT 1 FROM place_taken WHERE referral_id = $1 AND released_at IS NULL", found[0]["id"])
@@ -125,7 +125,7 @@ async def test_a_prescriber_who_declines_is_followed_by_the_next(hub: Running) -
     try:
         posted = await hub.stand_ins[GP].order("post", postcode="LL57 1AA")
         await comes_to(hub, referral_id(posted), "declined")
-        await until(lambda: _tried_twice(hub, referral_id(posted)), 20, "a second prescriber, or a person, to be asked")
+        await until(lambda: _tried_twice(hub, referral_id(posted)), 60, "a second prescriber, or a person, to be asked")
         owners = [row["owner"] for row in await hub.rows("SELECT owner FROM task WHERE referral_id = $1 AND role = 'hand-over'", referral_id(posted))]
         assert len(owners) == len(set(owners))  # nobody is asked twice
     finally:

@@ -33,7 +33,7 @@ async def hears(system: StandIn, referral: str, *wanted: str) -> None:
         return facts(system, referral) == list(wanted)
 
     try:
-        await until(so, 20, "")
+        await until(so, 60, "")
     except TimeoutError:
         assert facts(system, referral) == list(wanted)
 
@@ -48,7 +48,7 @@ async def comes_to(hub: Running, referral: str, fact: str) -> list[str]:
     async def so() -> bool:
         return fact in await history(hub, referral)
 
-    await until(so, 20, f"{fact} to happen")
+    await until(so, 60, f"{fact} to happen")
     return await history(hub, referral)
 
 
