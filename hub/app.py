@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from aiokafka.errors import KafkaError
 
 from hub.consuming import Consumer, attach, new_broker
 from hub.crashpoints import arm
-from hub.deciding.policy import Policy, load_policy
+from hub.deciding.policy import load_policy
+from hub.doors import open_http, open_mllp
 from hub.errors import Misconfigured, Unavailable
 from hub.intake.creation import Maker
 from hub.intake.door import Intake
@@ -23,10 +23,10 @@ from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
 from hub.ledger.epoch import kafka_epoch
 from hub.ledger.relay import Notifier, Relay
-from hub.ledger.sealing import Sealing
 from hub.metrics_door import metrics_door
+from hub.parts import Hub
 from hub.places import Places
-from hub.registry import Registry, installed
+from hub.registry import installed
 from hub.security.clients import Clients
 from hub.security.hub_key import open_sealing
 from hub.settings import Settings
@@ -37,23 +37,6 @@ from schemas.topics import REFERRALS
 STAGES = ("intake", "relay", "routing", "dispatch", "watch", "reading")
 _EVERY = 1.0
 _PAUSE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """Everything that stages share in one process."""
-
-    settings: Settings
-    dsn: str
-    access: KafkaLogin
-    sealing: Sealing
-    ledger: Ledger
-    clients: Clients
-    policy: Policy
-    places: Places
-    registry: Registry
-    notifier: Notifier
-    doors: list[Callable[[], bool]] = field(default_factory=list)
 
 
 def access_of(settings: Settings) -> KafkaLogin:
@@ -117,8 +100,6 @@ Parts = list[Coroutine[object, object, None]]
 
 
 async def _intake(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
-    from hub.doors import open_http, open_mllp
-
     gate = DiskGate(hub.settings.data, hub.settings.minimum_free_mb * 2**20)
     intake = Intake(hub.ledger, Maker(hub.policy, hub.places, hub.sealing), gate)
     await open_mllp(hub, intake, doors)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
 
 from hub.errors import Misconfigured
 from hub.intake import http as intake_http
 from hub.intake.door import Intake
 from hub.intake.mllp import MllpDoor
+from hub.parts import Hub
 from hub.reading import routes as reading_routes
 from hub.security.bearer import Bearer
 from hub.telemetry import LogEvent, log
@@ -20,9 +20,6 @@ from schemas.messages import InboundMessage
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import refusal_reply
 from schemas.words import text
-
-if TYPE_CHECKING:
-    from hub.app import Hub
 
 
 def refuse(reason: Reason, at: str, status: int) -> HttpReply:
