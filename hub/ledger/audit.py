@@ -70,15 +70,16 @@ async def chain(pool: Pool, sealing: Sealing) -> int:
 
 
 async def verify(connection: asyncpg.Connection, sealing: Sealing) -> Chained:
-    """Recompute the whole chain and check every signature. Raises nothing for a broken chain: it says where."""
-    previous, place = bytes(32), 0
+    """Recompute the whole chain and check every signature; its head must be signed, or whoever takes the signatures away could chain it anew.
+    Raises nothing for a broken chain: it says where."""
+    previous, place, row = bytes(32), 0, None
     async with connection.transaction():
         async for row in connection.cursor("SELECT * FROM audit WHERE hash IS NOT NULL ORDER BY chained"):
             place += 1
             previous = _hash(previous, place, row)
             if row["chained"] != place or bytes(row["hash"]) != previous or not _is_signed(sealing, row, previous):
                 return Chained(place, row["seq"])
-    return Chained(place)
+    return Chained(place, row["seq"] if row is not None and row["signature"] is None else None)
 
 
 def _is_signed(sealing: Sealing, row: asyncpg.Record, head: bytes) -> bool:
