@@ -23,7 +23,7 @@ from schemas.events import from_record, to_record
 from schemas.fact_schemas import PUBLISHED, WITH_CONTENT, WITH_PERSON, WITH_REASON
 from schemas.fhir.check import check
 from schemas.lifecycle import MOVES, WITHOUT_TASK
-from schemas.publish import FOLDER, published
+from schemas.publish import FOLDER, published, write
 
 ROOT = FOLDER.parents[1]
 SCHEMAS = sorted(name.removesuffix(".json") for name in published() if name not in ("asset.json", "prescriber.json"))
@@ -45,6 +45,11 @@ def test_the_committed_files_are_what_the_code_says_now() -> None:
     made = everything()
     assert sorted(made) == list(_on_disk())
     assert [name for name, words in made.items() if (FOLDER / name).read_text("utf-8") != words] == []
+
+
+def test_what_is_written_is_what_was_made(tmp_path: Path) -> None:
+    write(published(), tmp_path)
+    assert {path.relative_to(tmp_path).as_posix(): path.read_text("utf-8") for path in tmp_path.rglob("*.json")} == published()
 
 
 def test_made_twice_it_is_the_same() -> None:
