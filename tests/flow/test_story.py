@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+import httpx
+
 from tests.faults.running import Running, until
 from tests.flow.conftest import ON_KAFKA
 from tests.flow.watching import WHOLE_WAY, Json, asking, comes_to, facts, hears, history, referral_id, told
@@ -157,3 +161,36 @@ async def test_what_is_anothers_looks_as_if_it_were_not_there(hub: Running) -> N
         for path in (f"/fhir/ServiceRequest/{referral_id(posted)}", *(f"/fhir/Task/{task}" for task in tasks)):
             theirs = await stranger.get(path)
             assert (theirs.status_code, theirs.content) == (404, nothing.content)
+
+
+async def test_nobody_updates_a_hand_over_but_the_system_that_has_it(hub: Running) -> None:
+    cases = hub.stand_ins[CASES]
+    await cases.order("script", steps=[])
+    try:
+        posted = await hub.stand_ins[GP].order("post", postcode="SA1 1AA")
+        await hears(cases, referral_id(posted), "assigned")
+        task = next(line["task"] for line in cases.lines() if line.get("referral") == referral_id(posted))
+        theirs, absent = await _accept(hub, ON_KAFKA, task), await _accept(hub, ON_KAFKA, "00000000-0000-4000-8000-000000000000")
+        assert theirs[0] == absent[0] == 404
+        assert theirs[1].replace(task, "") == absent[1].replace("00000000-0000-4000-8000-000000000000", "")
+        assert (await _accept(hub, GP, task))[0] == 403  # the referrer may read, not answer for the prescriber
+        assert (await history(hub, referral_id(posted)))[-1] in ("assigned", "unmet")
+    finally:
+        await cases.order("script", steps=list(WHOLE_WAY))
+
+
+async def _accept(hub: Running, client: str, task: str) -> tuple[int, str]:
+    body = {"resourceType": "Task", "id": task, "status": "accepted", "intent": "order"}
+    headers = {"If-Match": 'W/"2"', "Content-Type": "application/fhir+json", "X-Request-Id": str(uuid4())}
+    async with asking(hub, client) as sending:
+        reply = await sending.put(f"/fhir/Task/{task}", json=body, headers=headers)
+    return reply.status_code, reply.text
+
+
+async def test_without_a_key_nothing_is_read_and_nothing_written(hub: Running) -> None:
+    async with httpx.AsyncClient(base_url=hub.http, trust_env=False) as nobody:
+        headers = {"Content-Type": "application/fhir+json", "X-Request-Id": str(uuid4())}
+        assert (await nobody.post("/fhir/ServiceRequest", content=b"{}", headers=headers)).status_code == 401
+        assert (await nobody.get("/fhir/Task/00000000-0000-4000-8000-000000000000")).status_code == 401
+        wrong = {**headers, "Authorization": f"Bearer {hub.key_of(GP)[:-1]}x"}
+        assert (await nobody.post("/fhir/ServiceRequest", content=b"{}", headers=wrong)).status_code == 401
