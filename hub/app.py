@@ -21,7 +21,7 @@ from hub.intake.gates import DiskGate
 from hub.ledger.audit import keep_chained
 from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
-from hub.ledger.epoch import kafka_epoch
+from hub.ledger.epoch import check_key, kafka_epoch
 from hub.ledger.relay import Notifier, Relay
 from hub.metrics_door import metrics_door
 from hub.parts import Hub
@@ -62,6 +62,7 @@ async def opened(settings: Settings) -> AsyncIterator[Hub]:
     clients = Clients(pool, sealing)
     policy = load_policy(settings.policy, settings.production)
     try:
+        await check_key(pool, sealing)
         await clients.load()
         ledger.start()
         yield Hub(settings, dsn, access_of(settings), sealing, ledger, clients, policy, Places.load(settings.places), installed(), notifier)

@@ -216,7 +216,8 @@ class Recorder:
 def fact_bundle(fact: FactType, source: str, tasks: Iterable[JsonObject], resources: Iterable[JsonObject], reason: str | None) -> bytes:
     """The payload of a later fact: the hub's MessageHeader, the changed Tasks, then `resources`."""
     entries = [build.Entry(f"{one['resourceType']}/{one['id']}" if "id" in one else "", one) for one in (*tasks, *resources)]
-    header = build.Entry("", build.message_header(fact.value, source, [entries[0].full_url] if entries else [], reason))
+    who = source.removeprefix("/connectors/").lstrip("/")
+    header = build.Entry("", build.message_header(fact.value, who, [entries[0].full_url] if entries else [], reason))
     bundle = build.message_bundle(header, entries)
     for entry in bundle["entry"]:
         if not entry["fullUrl"]:

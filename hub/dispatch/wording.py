@@ -21,6 +21,8 @@ from schemas.words import Text, keys, text
 
 _WALES = ZoneInfo("Europe/London")
 _REASONS = frozenset(reason.value for reason in Reason)
+_USUAL = {FactType.COMPLETED: Reason.GOALS_MET.value}
+"""What a fact means that gives no reason of its own."""
 
 
 def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
@@ -43,7 +45,7 @@ def words(fact: Fact, party: Party, ref: str, priority: str, prescriber: Text | 
         ref=ref,
         fact=text(f"fact.{fact.type.fact}"),
         prescriber=prescriber or text("notice.somebody"),
-        reason=said_reason(fact.reason),
+        reason=said_reason(fact.reason or _USUAL.get(fact.type)),
         answer=day(_after(fact.time, waits, priority, clocks)),
         by=day(due or fact.time),
         explanation=explanation(fact.payload) or Text("", ""),

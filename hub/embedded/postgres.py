@@ -39,6 +39,8 @@ _SETTINGS = {
     "max_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     "jit": "off",
+    # A plan that was made while a table was empty is made again once the table has been looked at.
+    "autovacuum_naptime": "10s",
     "timezone": "UTC",
     "log_timezone": "UTC",
     # No value of a row or of a parameter may reach the log.
