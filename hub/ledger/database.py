@@ -48,7 +48,14 @@ async def open_pool(dsn: str, *, size: int = 4) -> Pool:
     """A pool on the record. Raises Unavailable when PostgreSQL does not answer and Misconfigured when it is not durable."""
     try:
         pool = await asyncpg.create_pool(
-            dsn, min_size=1, max_size=size, command_timeout=STATEMENT_SECONDS, timeout=5, server_settings=_SETTINGS, max_inactive_connection_lifetime=0
+            dsn,
+            min_size=1,
+            max_size=size,
+            command_timeout=STATEMENT_SECONDS,
+            timeout=5,
+            server_settings=_SETTINGS,
+            max_inactive_connection_lifetime=0,
+            reset=_nothing_to_reset,
         )
         async with lent(pool) as connection:
             for name in ("fsync", "synchronous_commit", "full_page_writes"):
@@ -57,6 +64,11 @@ async def open_pool(dsn: str, *, size: int = 4) -> Pool:
     except LOST as fault:
         raise Unavailable(f"PostgreSQL does not answer ({type(fault).__name__}); is it running, and is HUB_DATABASE right?") from None
     return pool
+
+
+async def _nothing_to_reset(_connection: asyncpg.Connection) -> None:
+    """Nobody changes a pooled connection's session (session locks, listeners and SET are for connections of one's own); an open transaction
+    is rolled back by the driver before. The usual reset would be one more round trip for each commit."""
 
 
 @asynccontextmanager

@@ -52,6 +52,7 @@ ON CONFLICT DO NOTHING
 """
 _NEVER = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, MessageSizeTooLargeError)
 _TOPIC_SECONDS = 2.0
+_COALESCE_SECONDS = 0.015
 _GIVE_UP_SECONDS = 600.0
 _LOOK_AGAIN_SECONDS = 10.0
 _LOST: tuple[type[BaseException], ...] = (Unavailable, *LOST)
@@ -307,8 +308,8 @@ class Notifier:
                 connection = await connect(self._dsn)
                 while True:
                     await self._wanted.wait()
+                    await asyncio.sleep(_COALESCE_SECONDS)
                     self._wanted.clear()
                     await connection.execute(f"NOTIFY {CHANNEL}")
-                    await asyncio.sleep(0.005)
             except _LOST:
                 await asyncio.sleep(1)

@@ -92,7 +92,8 @@ def consumer_settings(access: KafkaLogin) -> dict[str, Any]:
         "heartbeat_interval_ms": max(300, access.session_ms // 5),
         "rebalance_timeout_ms": 60_000,
         "max_poll_interval_ms": 300_000,
-        "fetch_max_wait_ms": 50,
+        "fetch_min_bytes": 64 * 1024,
+        "fetch_max_wait_ms": 25,
         "metadata_max_age_ms": 10_000,
     }
 
