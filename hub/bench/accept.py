@@ -14,6 +14,7 @@ from hub.bench.figures import Row, spread
 from hub.bench.ground import Ground, Say, ground
 from hub.bench.load import Order, Sent
 from hub.bench.machine import durability, machine
+from hub.bench.pauses import pauses
 from hub.bench.profiles import costs
 from hub.errors import Unavailable
 from hub.ledger.database import lent
@@ -36,7 +37,7 @@ class Asked:
 
 async def accept(settings: Settings, asked: Asked, say: Say) -> dict[str, object]:
     """Measure at each number of connections, then compare every acknowledged id with the record. Raises Unavailable, Misconfigured."""
-    found: dict[str, object] = {"bench": "accept", "machine": machine()}
+    found: dict[str, object] = {"bench": "accept", "machine": machine(), "pauses": pauses()}
     async with ground(settings, say, profiled=frozenset({"intake"} if asked.profile else ())) as ours:
         tokens = [(await ours.add(f"bench-gp-{number}")).key for number in range(SENDERS)]
         await ours.start(STAGES)

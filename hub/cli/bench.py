@@ -79,7 +79,7 @@ def _parts(found: dict[str, object]) -> Sequence[str]:
     parts = [sentence(cast(dict[str, object], found["machine"]))]
     if found.get("durability"):
         parts.append(", ".join(f"{name} {value}" for name, value in cast(dict[str, object], found["durability"]).items()))
-    parts += ["", *(table(cast(Sequence[Row], found[name])) + "\n" for name in ("rows", "drain", "steps", "costs") if found.get(name))]
+    parts += ["", *(table(cast(Sequence[Row], found[name])) + "\n" for name in ("rows", "pauses", "drain", "steps", "costs") if found.get(name))]
     if found.get("stored"):
         said = cast(Mapping[str, Any], found["stored"])
         rest = ", ".join(f"{said[name]} {name}" for name in ("lost", "doubled", "unasked"))
