@@ -1,7 +1,8 @@
-"""What every test may ask for: the stores of the run."""
+"""What every test may ask for: the stores of the run; and the wall that lets no test skip."""
 
 from __future__ import annotations
 
+from tests.skips import pytest_runtest_logreport, pytest_sessionfinish
 from tests.stores import database, stores, template, topic_prefix
 
-__all__ = ["database", "stores", "template", "topic_prefix"]
+__all__ = ["database", "pytest_runtest_logreport", "pytest_sessionfinish", "stores", "template", "topic_prefix"]
