@@ -90,9 +90,10 @@ class _Composing:
         yield from self._composed(to, transports) if transports else self._told_by_hand(to)
 
     def _composed(self, to: Recipient, transports: tuple[str, ...]) -> Iterator[NewDelivery]:
-        """The same message by each transport; nothing where the recipient's connector has no words for this fact."""
+        """The same message by each transport; where the recipient's connector is gone or has no words for this fact, a person tells it."""
         name = self._connector(to)
-        if name not in self.stage.registry or self.fact.type not in self.stage.registry[name].manifest.accepts or to.client is None:
+        if to.client is None or name not in self.stage.registry or self.fact.type not in self.stage.registry[name].manifest.accepts:
+            yield _by_hand(self.fact, to, self.fact.type.fact, self._said(to))
             return
         for transport in transports:
             id_ = delivery_id(self.fact.id, to.name, transport)

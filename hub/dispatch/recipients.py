@@ -19,6 +19,8 @@ _SUMMARY = frozenset(
     }
 )  # fmt: skip
 """What a referrer hears who wants a summary."""
+_ALWAYS = frozenset({FactType.HELD, FactType.STEPPED_UP})
+"""What every referrer hears, whatever it wants: a person may be in danger, and nobody else was sent anything."""
 
 
 class Known(Protocol):
@@ -51,7 +53,7 @@ def _referrer(fact: Fact, locked: Locked, known: Known) -> Recipient | None:
     """None where the referrer does not want to hear of this."""
     client = known.by_id(locked.client)
     wanted = client.profile.feedback if client is not None else None
-    if wanted == "none" or (wanted == "summary" and fact.type not in _SUMMARY):
+    if fact.type not in _ALWAYS and (wanted == "none" or (wanted == "summary" and fact.type not in _SUMMARY)):
         return None
     return Recipient(Party.REFERRER, locked.client, client, locked.state.coordination)
 

@@ -14,6 +14,7 @@ from hub.errors import Misconfigured
 from hub.ledger.clients import ClientExists, ClientRow, insert_client, read_clients, replace_key, revoke_client
 from hub.ledger.database import Pool
 from hub.ledger.sealing import Sealing
+from hub.registry import installed
 from hub.security.client import MllpBinding, Outbound
 from hub.security.kafka_access import KafkaAccess, TopicSpec
 from hub.security.keys import key_hash, new_key, new_webhook_secret
@@ -107,6 +108,7 @@ def check(new: NewClient, allowed: Allowed = frozenset()) -> None:
 
 
 def _check_outbound(outbound: Outbound, allowed: Allowed) -> None:
+    _check_connector(outbound)
     if outbound.transport == "webhook":
         try:
             check_url(outbound.url or "", allowed)
@@ -114,6 +116,14 @@ def _check_outbound(outbound: Outbound, allowed: Allowed) -> None:
             raise Misconfigured(f"{wrong} For a demonstration, name host:port in HUB_WEBHOOK_ALLOW.") from None
     elif not outbound.host or not 0 < (outbound.port or 0) < 65536:
         raise Misconfigured("An MLLP receiver is host:port.")
+
+
+def _check_connector(outbound: Outbound) -> None:
+    """It must exist and compose for this transport, or a person would have to tell this client everything."""
+    connectors = installed()
+    able = [name for name in connectors.names if outbound.transport in connectors[name].manifest.sends]
+    if outbound.connector not in able:
+        raise Misconfigured(f"What is told by {outbound.transport} is composed by one of these connectors: {', '.join(able)}.")
 
 
 def _check_binding(bound: MllpBinding) -> None:

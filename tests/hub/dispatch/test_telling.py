@@ -171,6 +171,54 @@ FEEDBACK = [
 ]
 
 
+URGENT = [
+    # what no profile can switch off: somebody must act, and only the referrer knows the person
+    ("none", "all of it was held", "He says he wants to kill himself.", ["held"]),
+    ("summary", "all of it was held", "He says he wants to kill himself.", ["held"]),
+    ("none", "the link worker hands the person on to urgent care", "", ["stepped-up"]),
+]
+
+
+@pytest.mark.parametrize(("feedback", "why", "note", "heard"), URGENT)
+async def test_a_referrer_who_wants_to_hear_nothing_hears_of_a_crisis(bench: Bench, feedback: str, why: str, note: str, heard: list[str]) -> None:
+    bench.known.add(GP, webhook("http://127.0.0.1:9/x", "fhir_rest"), profile=Profile.model_validate({"feedback": feedback}))
+    bench.known.add(CASES, webhook("http://127.0.0.1:9/x", "case_management"))
+    referral = await bench.record.create(body=service_request(note=[{"text": note}]) if note else None)
+    if not note:
+        task = await bench.record.assign(referral)
+        await bench.record.apply(referral, Update(FactType.ACCEPTED, Party.PRESCRIBER, task))
+        await bench.record.apply(referral, Update(FactType.STEPPED_UP, Party.PRESCRIBER, task, reason=Reason.CRISIS))
+    await bench.consume(referral)
+    assert [fact for recipient, _, fact, _ in await bench.states(referral) if recipient == GP] == heard, why
+
+
+WITHOUT_WORDS = [
+    # whose connector cannot say it, and by which connector it is told
+    ("a prescriber whose connector is gone", "prescriber", "vanished"),
+    ("a referrer whose connector is gone", "referrer", "vanished"),
+    ("a prescriber by a connector that does not know a request to cancel", "prescriber", "fhir_rest"),
+    ("a referrer by a connector that does not know a closing", "referrer", "case_management"),
+]
+
+
+@pytest.mark.parametrize(("why", "who", "connector"), WITHOUT_WORDS)
+async def test_what_a_recipients_connector_cannot_say_a_person_says(bench: Bench, why: str, who: str, connector: str) -> None:
+    words = {"referrer": "fhir_rest", "prescriber": "case_management"} | {who: connector}
+    bench.known.add(GP, webhook("http://127.0.0.1:9/x", words["referrer"]))
+    bench.known.add(CASES, webhook("http://127.0.0.1:9/x", words["prescriber"]))
+    referral = await bench.record.create()
+    task = await bench.record.assign(referral)
+    if who == "prescriber":
+        await bench.record.apply(referral, Update(FactType.ACCEPTED, Party.PRESCRIBER, task), Update(FactType.CANCEL_REQUESTED, Party.REFERRER))
+    else:
+        await bench.record.apply(referral, Update(FactType.ACCEPTED, Party.PRESCRIBER, task), Update(FactType.COMPLETED, Party.PRESCRIBER, task))
+    await bench.consume(referral)
+    recipient, fact = (CASES, "cancel-requested") if who == "prescriber" else (GP, "completed")
+    assert (recipient, "by-hand", fact, "pending") in await bench.states(referral), why
+    by_hand = [transport for _, transport, *_ in await bench.states(referral)].count("by-hand")
+    assert await bench.by_hand() == by_hand
+
+
 @pytest.mark.parametrize(("feedback", "heard"), FEEDBACK)
 async def test_the_referrer_hears_as_much_as_it_wants(bench: Bench, feedback: str | None, heard: list[str]) -> None:
     bench.known.add(GP, webhook("http://127.0.0.1:9/x", "fhir_rest"), profile=Profile.model_validate({"feedback": feedback}))

@@ -23,7 +23,8 @@ from hub.security.scopes import Scope
 from schemas.profile import Profile
 
 SEALING = Sealing.from_secret(secrets.token_bytes(32))
-GP = NewClient("gp-a", "gp", frozenset({Scope.REFERRAL_CREATE}), "Practice A", outbound=Outbound("webhook", "fhir_rest", url="https://gp.nhs.wales/hook"))
+TOLD = Outbound("webhook", "fhir_rest", url="https://gp.nhs.wales/hook")
+GP = NewClient("gp-a", "gp", frozenset({Scope.REFERRAL_CREATE}), "Practice A", outbound=TOLD)
 BOUND = MllpBinding(("10.1.2.0/24", "127.0.0.1"), "MYRDDIN", "W94999")
 HOSPITAL = NewClient("hospital-a", "hospital", frozenset({Scope.REFERRAL_CREATE}), mllp=BOUND)
 
@@ -191,6 +192,9 @@ REFUSED = [
     ("a webhook without TLS", replace(GP, outbound=Outbound("webhook", "fhir_rest", url="http://gp.nhs.wales/"))),
     ("no webhook", replace(GP, outbound=Outbound("webhook", "fhir_rest"))),
     ("an MLLP receiver without a port", replace(GP, outbound=Outbound("mllp", "hospital_hl7v2", host="10.0.0.1"))),
+    ("a connector that there is not: nobody would compose what it is told", replace(GP, outbound=replace(TOLD, connector="vanished"))),
+    ("a connector that says nothing by this transport", replace(GP, outbound=replace(TOLD, connector="hospital_hl7v2"))),
+    ("an MLLP receiver told by a connector of webhooks", replace(GP, outbound=Outbound("mllp", "fhir_rest", host="10.0.0.1", port=2575))),
     ("an MLLP sender at any address", replace(HOSPITAL, mllp=replace(BOUND, addresses=("0.0.0.0/0",)))),
     ("an MLLP sender at none", replace(HOSPITAL, mllp=replace(BOUND, addresses=()))),
     ("an MLLP sender at no address", replace(HOSPITAL, mllp=replace(BOUND, addresses=("hospital",)))),
