@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from connectors.hospital_hl7v2.findings import ending, read_conditions, read_observations, read_stay, texts
-from connectors.hospital_hl7v2.patient import numbers, read_patient, says_death
+from connectors.hospital_hl7v2.findings import ended_in_death, read_conditions, read_observations, read_stay, texts
+from connectors.hospital_hl7v2.patient import Death, death, numbers, read_patient
 from connectors.hospital_hl7v2.places import place_of, placed, places
 from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
 from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, person_identifier
-from schemas.codes.discharge import Ending
 from schemas.events import FactType
 from schemas.fhir.build import JsonObject
 from schemas.fhir.build import message as message_bundle
@@ -33,6 +32,8 @@ MOVED = {
 }
 DETAILS = frozenset({"A08", "A31"})
 MERGED = "A40"
+# Merges, moves and changes of numbers beside A40 (HL7 v2 chapter 3.3 and 3.6, some for backward compatibility alone): not read, but named.
+_OTHER_MERGES = frozenset(["A18", "A30", "A34", "A35", "A36", "A39", "A41", "A42", "A43", "A44", "A45", "A46", "A47", "A48", "A49", "A50", "A51"])
 _TELLS_ENDING = frozenset({"A03", "A08", "A31"})
 
 
@@ -40,7 +41,7 @@ def referral_facts(source: Source, message: InboundMessage) -> Translation:
     """One `referral.received.v1`. Raises Rejected with every reason: withdrawn, another service, nobody known."""
     reading = read_request(source)
     organizations = sum(one.resource["resourceType"] == "Organization" for one in reading.made)
-    reading = reading + read_patient(source, organizations) + read_conditions(source) + read_observations(source)
+    reading = reading + read_patient(source, organizations, unclear_is_death=True) + read_conditions(source) + read_observations(source)
     if source.message.first("PV1").component(19):
         reading += read_stay(source, "unknown", moved_at=False)
     made = _in_order(reading.made)
@@ -69,7 +70,7 @@ def person_facts(source: Source, trigger: str, message: InboundMessage) -> Trans
     """What an ADT says of a person: moved, changed or died, each a fact; ignored by name when it says none of these."""
     kinds = _kinds(source, trigger)
     if not kinds:
-        return Translation((), source.message.warnings, Reason.NOTHING_FOR_US)
+        return Translation((), (*source.message.warnings, *_unread_merge(trigger)), Reason.NOTHING_FOR_US)
     reading = read_patient(source)
     moved = trigger in MOVED
     if moved:
@@ -80,7 +81,13 @@ def person_facts(source: Source, trigger: str, message: InboundMessage) -> Trans
     about = About(None, _whom(source, trigger))
     timeless = () if message.received_at else (Issue(Reason.TIME_NOT_GIVEN, "received-at"),)
     facts = tuple(Fact(kind, bundle, about, reason=reason) for kind, reason, bundle in bundles)
-    return Translation(facts, (*placed((*source.message.warnings, *reading.warnings), {}), *said, *timeless))
+    warnings = placed((*source.message.warnings, *_unread_merge(trigger), *reading.warnings), {})
+    return Translation(facts, (*warnings, *said, *timeless))
+
+
+def _unread_merge(trigger: str) -> tuple[Issue, ...]:
+    """The person did change: whoever sent it must hear that this way of saying so is not read."""
+    return (Issue(Reason.NOTHING_FOR_US, "MSH[1]-9.2", "hospital.merge-not-read", {"event": trigger}),) if trigger in _OTHER_MERGES else ()
 
 
 def _kinds(source: Source, trigger: str) -> list[tuple[FactType, str | None]]:
@@ -92,7 +99,7 @@ def _kinds(source: Source, trigger: str) -> list[tuple[FactType, str | None]]:
         found.append((FactType.PERSON_CHANGED, "details"))
     elif trigger == MERGED:
         found.append((FactType.PERSON_CHANGED, "merged"))
-    if says_death(source.message.first("PID")) or (trigger in _TELLS_ENDING and ending(source) is Ending.DIED):
+    if death(source.message.first("PID")) is Death.YES or (trigger in _TELLS_ENDING and ended_in_death(source)):
         found.append((FactType.PERSON_DIED, None))
     return found
 

@@ -119,15 +119,24 @@ def _observation(source: Source, obx: Segment, value: JsonObject) -> JsonObject:
 # --- PV1 --------------------------------------------------------------------------------------------------------------------------------
 
 
-def ending(source: Source) -> Ending:
-    """How the stay ended, by PV1-36 and PV1-37; a code that is no destination may be a method."""
-    codes = [source.message.first("PV1").component(number) for number in (36, 37)]
-    destination = next((code for code in codes if code and destination_known(code)), None)
-    return discharge(destination, _method(codes)).ending
+def ended_in_death(source: Source) -> bool:
+    """Whether a destination or method in PV1-36 or PV1-37 is a death, or one that clearly stands a field or two beside them.
+
+    A destination of death is like no code of the neighbouring fields; a method counts there where the destination stands next to it.
+    """
+    pv1 = source.message.first("PV1")
+    early, before, destination, method, after = (pv1.component(number) for number in (34, 35, 36, 37, 38))
+    if any(map(_is_death, (destination, method))):
+        return True
+    if any(destination_known(code) and _is_death(code) for code in (early, before, after)):
+        return True
+    return (destination_known(destination) and not method and _is_death(before)) or (destination_known(method) and not destination and _is_death(after))
 
 
-def _method(codes: list[str]) -> str | None:
-    return next((code for code in codes if code and not destination_known(code) and method_known(code)), None)
+def _is_death(code: str) -> bool:
+    """A code that is no destination may be a method."""
+    found = discharge(code, None) if destination_known(code) else discharge(None, code)
+    return found.ending is Ending.DIED
 
 
 def read_stay(source: Source, status: str, moved_at: bool = True) -> Reading:

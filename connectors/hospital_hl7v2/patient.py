@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum
 
 from connectors.hospital_hl7v2.source import (
     ODS,
@@ -27,16 +28,21 @@ from schemas.rejection import Issue, Reason
 _NAME_USE = {"L": "official", "D": "usual", "B": "old", "M": "maiden", "N": "nickname", "A": "anonymous", "T": "temp"}
 _ADDRESS_USE = {"H": "home", "P": "home", "L": "home", "B": "work", "O": "work", "C": "temp", "BA": "old"}
 _PHONE_USE = {"PRN": "home", "WPN": "work", "VHN": "temp", "ORN": "home"}
+_YES, _NO = ("Y", "YES", "T", "TRUE", "1"), ("N", "NO", "F", "FALSE", "0")
+_NOT_KNOWN = ("", "U", "UNK", "UNKNOWN", "NI", "ASKU", "NASK")  # table 0532 and as senders write it
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "lady"})
 
 
-def read_patient(source: Source, organizations: int = 0) -> Reading:
-    """The Patient of PID (an empty one without PID) and the practice of PD1, `organizations` being how many stand before it."""
+def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool = False) -> Reading:
+    """The Patient of PID (an empty one without PID) and the practice of PD1, `organizations` being how many stand before it.
+
+    `unclear_is_death`: a referral about somebody who may have died is for a human; an ADT declares nobody dead by a code that nobody knows.
+    """
     pid = source.message.first("PID")
     practice, by_reference = _practice(source, organizations + 1)
     born, about_birth = _date(pid, 7)
     gender, about_gender = _gender(pid)
-    died, about_death = deceased(pid)
+    died, about_death = _deceased(pid, unclear_is_death)
     resource = {
         "resourceType": "Patient",
         "identifier": fhir_identifiers(numbers(source, pid)),
@@ -60,21 +66,41 @@ def numbers(source: Source, pid: Segment) -> tuple[Identifier, ...]:
     return tuple(dict.fromkeys(one for one in found if one))
 
 
-def says_death(pid: Segment) -> bool:
-    """Whether PID-30 is Y or PID-29 is a date of death."""
-    return pid.component(30).upper() in ("Y", "YES") or dates.fhir_date(pid.component(29)) is not None
+class Death(Enum):
+    """What PID-29 and PID-30 say together."""
+
+    UNSAID = "unsaid"
+    NO = "no"
+    YES = "yes"
+    UNCLEAR = "unclear"
 
 
-def deceased(pid: Segment) -> tuple[JsonObject, list[Issue]]:
-    """`deceased[x]`: the date where it is one, else what PID-30 says; nothing when nothing was stated."""
-    when, said = pid.field(29), pid.component(30).upper()
+def death(pid: Segment) -> Death:
+    """A date of death outweighs the flag; something in PID-29 that is no date counts as a death unless PID-30 says no.
+
+    Unclear: a flag that nobody knows, or a PID-29 of zeros, which some systems write for no date.
+    """
+    when, flag = pid.component(29), pid.component(30).upper()
+    if flag in _YES or dates.fhir_date(when):
+        return Death.YES
+    if flag in _NO:
+        return Death.NO
+    if when:
+        return Death.YES if when.strip("0") else Death.UNCLEAR
+    return Death.UNSAID if flag in _NOT_KNOWN else Death.UNCLEAR
+
+
+def _deceased(pid: Segment, unclear_is_death: bool) -> tuple[JsonObject, list[Issue]]:
+    """`deceased[x]`: the date where it is one, else whether; nothing when nothing was stated."""
+    when, flag, said = pid.field(29), pid.field(30), death(pid)
     moment = dates.fhir_date_time(pid.component(29))
     odd = [Issue(Reason.DATE_IMPOSSIBLE, when.at)] if pid.component(29) and moment is None else []
+    odd += [Issue(Reason.CODE_UNKNOWN, flag.at)] if pid.component(30).upper() not in (*_YES, *_NO, *_NOT_KNOWN) else []
     if moment:
         return {"deceasedDateTime": moment}, odd
-    if said in ("Y", "YES", "N", "NO"):
-        return {"deceasedBoolean": said.startswith("Y")}, odd
-    return ({"_deceasedBoolean": absent()} if when.is_null or pid.field(30).is_null else {}), odd
+    if said in (Death.YES, Death.NO) or (said is Death.UNCLEAR and unclear_is_death):
+        return {"deceasedBoolean": said is not Death.NO}, odd
+    return ({"_deceasedBoolean": absent()} if when.is_null or flag.is_null else {}), odd
 
 
 def _sources(pid: Segment, count: int) -> dict[str, str]:

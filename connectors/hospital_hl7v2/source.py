@@ -79,11 +79,11 @@ class Reading:
 
 
 def person_identifier(source: Source, number: Repetition) -> Identifier | None:
-    """A CX: an NHS number where its authority or its type says so (NHS, NH, NI), also when it fails the check; else the sender's own number."""
+    """A CX: an NHS number where its authority (by name or OID) or its type says so, also when it fails the check; else the sender's own number."""
     value, authority, kind = number.component(1), number.component(4), number.component(5)
     if not value:
         return None
-    if names_nhs_number(authority) or names_nhs_number(kind):
+    if any(map(names_nhs_number, (authority, number.component(4, 2), kind))):
         read = NhsNumber.read(value)
         return Identifier(NHS_NUMBER, read.value if read else value)
     return Identifier(source.system(authority, kind), value)
