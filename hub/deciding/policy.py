@@ -75,8 +75,17 @@ class Words(_Part):
     between: tuple[str, ...]
     undone_before: tuple[str, ...]
     undone_after: tuple[str, ...]
+    undone_later: tuple[str, ...]
+    lacking: tuple[str, ...]
+    told_to: tuple[str, ...]
+    said_by: tuple[str, ...]
+    reporting: tuple[str, ...]
+    plans: tuple[str, ...]
+    thoughts: tuple[str, ...]
+    fillers: tuple[str, ...]
     others: tuple[str, ...]
     not_denied_by_others: tuple[Reason, ...]
+    not_denied_by_plan: tuple[Reason, ...]
 
 
 PARTS: Mapping[str, frozenset[str]] = {

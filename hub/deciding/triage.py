@@ -44,7 +44,7 @@ CLEAR = Triage()
 
 
 def triage(referral: Referral, policy: Policy) -> Triage:
-    """Hold for a coded flag, a conflicting identity, a death, a refused consent, another service or words of risk; practical for no food,
+    """Hold for a coded flag, a conflicting identity, a death, a refused or unclear consent, another service or words of risk; practical for no food,
     heat or shelter tonight."""
     screen = screen_of(policy)
     heard = screen.hear(_texts(referral))
@@ -81,6 +81,8 @@ def _coded(referral: Referral, policy: Policy) -> Iterator[Reason]:
         yield Reason.TEST_DATA
     if referral.consent.direct_care is False:
         yield Reason.CONSENT_REFUSED
+    if referral.consent.unclear:
+        yield Reason.CONSENT_UNCLEAR
 
 
 def _is_for_us(referral: Referral) -> bool:

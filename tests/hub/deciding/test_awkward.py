@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.deciding.decide import decide
+from hub.deciding.phrases import read
 from hub.deciding.policy import load_policy
 from hub.deciding.received import read_line
-from hub.deciding.screen import read
 from hub.deciding.triage import triage
 from hub.directory.snapshot import load_directory
 from schemas.rejection import Rejected

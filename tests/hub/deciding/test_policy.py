@@ -10,9 +10,9 @@ import pytest
 
 import hub.deciding
 from hub.deciding.deadlines import alert_due, due
+from hub.deciding.phrases import Phrases
 from hub.deciding.policy import PARTS, Policy, load_policy
 from hub.deciding.scoring import PARTS as SCORED
-from hub.deciding.screen import Phrases
 from hub.errors import Misconfigured
 from schemas.task import Clock
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hub.deciding.phrases import mutated
 from hub.deciding.policy import load_policy
-from hub.deciding.screen import mutated, screen_of
+from hub.deciding.screen import screen_of
 from hub.deciding.triage import CLEAR, Result, Triage, merged, triage
 from schemas.codes.flags import Flag
 from schemas.referral import Referral
