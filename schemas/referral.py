@@ -10,7 +10,7 @@ from schemas.codes.flags import Flag
 from schemas.codes.requested_service import ServiceState
 from schemas.codes.sources import Source
 from schemas.fhir.person import Person, read_person
-from schemas.fhir.read import Found, JsonObject, Message, fhir_date, fhir_instant, string
+from schemas.fhir.read import Found, JsonObject, Message, fhir_date, fhir_instant, objects, string
 from schemas.fhir.request import (
     NeedCoding,
     Priority,
@@ -18,7 +18,6 @@ from schemas.fhir.request import (
     Service,
     read_narrative,
     read_needs,
-    read_other_words,
     read_priority,
     read_referrer,
     read_service,
@@ -26,6 +25,7 @@ from schemas.fhir.request import (
     requested_services,
 )
 from schemas.fhir.safety import Consents, read_consents, read_flags
+from schemas.fhir.said import said_in
 from schemas.profile import Profile
 from schemas.rejection import Issue, Reason, Rejected
 
@@ -35,8 +35,8 @@ __all__ = ["Consents", "NeedCoding", "Person", "Referral", "Referrer", "Service"
 class Referral(BaseModel):
     """What a decision may look at. `contract()` is the published part; what follows `authored_on` is for triage and matching alone.
 
-    `other_words` are texts beside the narrative that a screen for risk must see; `says_service` tells that the profile or the channel
-    says social prescribing where the message does not.
+    `other_words` are all texts beside the narrative, also those that were left out of the bundle, for the screen for risk alone;
+    `says_service` tells that the profile or the channel says social prescribing where the message does not.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,23 +82,26 @@ def who_is_enough(referral: Referral) -> bool:
 
 
 def read_referral(
-    bundle: JsonObject, source_default: str, profile: Profile, received_at: datetime | None = None
+    bundle: JsonObject, source_default: str, profile: Profile, received_at: datetime | None = None, as_sent: JsonObject | None = None
 ) -> tuple[Referral, tuple[Issue, ...]]:
     """The referral of a message bundle, and a warning for each thing that was left out or not trusted.
 
+    `as_sent` is the bundle before anything was left out of it: risk, consent and death are heard there whatever is wrong with their shape.
     Without `received_at` the rules that need the time do not run, which is a warning too. Raises Rejected with every reason at once:
     no-referral, invariant, wrong-service, no-identity.
     """
     message = Message(bundle)
+    sent = message if as_sent is None else Message(as_sent)
     request = message.first("ServiceRequest")
     if request is None:
         raise Rejected(Reason.NO_REFERRAL, (Issue(Reason.NO_REFERRAL, "Bundle.entry"),))
-    person, about_person = read_person(message, request, received_at.astimezone(UTC).date() if received_at else None)
+    person, about_person = read_person(message, request, received_at.astimezone(UTC).date() if received_at else None, sent)
     source, about_source = read_source(request, profile.organisation_type, source_default)
-    narrative, other_words = read_narrative(message), read_other_words(message, request)
+    narrative = read_narrative(message)
+    other_words = _other_words(bundle if as_sent is None else as_sent, narrative)
     priority, about_priority = read_priority(request, narrative + other_words)
     needs, about_needs = read_needs(message, request)
-    flags, about_flags = read_flags(message)
+    flags, about_flags = read_flags(sent)
     authored, about_times = _authored(request, received_at)
     referral = Referral(
         source=source,
@@ -109,7 +112,7 @@ def read_referral(
         needs=needs,
         narrative=narrative,
         flags=flags,
-        consent=read_consents(message),
+        consent=read_consents(message, sent),
         authored_on=authored,
         other_words=other_words,
         requested=requested_services(message, request),
@@ -117,6 +120,11 @@ def read_referral(
     )
     _refuse_what_is_not_ours(referral, request)
     return referral, (*about_person, *about_source, *about_priority, *about_needs, *about_flags, *about_times)
+
+
+def _other_words(bundle: JsonObject, narrative: tuple[str, ...]) -> tuple[str, ...]:
+    said = said_in(entry.get("resource") for entry in objects(bundle.get("entry")))
+    return tuple(word for word in said if word not in narrative)
 
 
 def _authored(request: Found, received_at: datetime | None) -> tuple[str | None, tuple[Issue, ...]]:

@@ -91,6 +91,7 @@ class Reason(StrEnum):
     TEST_DATA = "test-data"
     DECEASED = "deceased"
     CONSENT_REFUSED = "consent-refused"
+    CONSENT_UNCLEAR = "consent-unclear"
     # a practical need today
     PRACTICAL_TONIGHT = "practical-tonight"
     # a choice left out
@@ -134,7 +135,7 @@ not-acceptable too-many-requests timeout store-unavailable poison"""
 _WARNS = """code-unknown unknown-element nhs-number-failed-check nhs-number-format date-impossible date-in-future organisation-unknown charset-mismatch
 escape-unterminated segment-ends priority-stat priority-text time-not-given headers-not-checked element-removed field-shifted no-consent-stated
 rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused"""
-_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused practical-tonight
+_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear practical-tonight
 no-prescriber no-response failed-contact died"""
 _EXCLUDES = """area age language need source capacity closed expired unverified distance consent declined-before no-eligible-asset at-capacity
 declined-by-person cancelled-by-referrer goals-met disengaged no-suitable-service"""

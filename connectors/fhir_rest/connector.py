@@ -73,7 +73,7 @@ def translate(message: InboundMessage) -> Translation:
         faults += warnings
     bundle = message_bundle(message.body, NAME, FactType.RECEIVED.value, [(None, sound)], focus="ServiceRequest")
     try:
-        referral, of_referral = read_referral(bundle, "other", message.profile, message.received_at)
+        referral, of_referral = read_referral(bundle, "other", message.profile, message.received_at, {"entry": [{"resource": body}]})
     except Rejected as fault:
         refuse([*faults, *(issue for issue in fault.issues if issue.at not in {one.at for one in faults})])
         raise

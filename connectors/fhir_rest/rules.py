@@ -16,11 +16,11 @@ _OTHER_STATUS = frozenset({"draft", "on-hold", "revoked", "completed", "entered-
 
 
 def broken_rules(body: JsonObject) -> tuple[list[Issue], list[Issue]]:
-    """Every rule of this door that the request breaks (release, status, references within the message), and a warning for each reference
+    """Every rule of this door that the request breaks (release, status, modifiers, references within the message), and a warning for each reference
     that leads outside the message: it is never fetched, whatever its address."""
     found: list[_Reference] = []
     _collect(body, (), None, found)
-    faults = [*_release_faults(body), *_status_faults(body), *_reference_faults(body, found)]
+    faults = [*_release_faults(body), *_status_faults(body), *_modifier_faults(body), *_reference_faults(body, found)]
     return faults, [Issue(Reason.REFERENCE_ELSEWHERE, one.at) for one in found if one.is_elsewhere and not one.is_also_identified]
 
 
@@ -28,6 +28,18 @@ def _status_faults(body: JsonObject) -> Iterator[Issue]:
     """A wrong code is the structure check's; another status is sound FHIR, but nothing that can be acted on."""
     if isinstance(body.get("status"), str) and body["status"] in _OTHER_STATUS:
         yield Issue(Reason.NO_REFERRAL, f"{ROOT}.status", "fhir_rest.status")
+
+
+def _modifier_faults(body: JsonObject) -> Iterator[Issue]:
+    """Elements that turn the meaning round (FHIR R4, `isModifier`): what is not to be done is no referral, and rules that we do not know
+    may say anything of what stands beside them."""
+    if "doNotPerform" in body and body["doNotPerform"] is not False:
+        reason = Reason.NO_REFERRAL if body["doNotPerform"] is True else Reason.STRUCTURE
+        yield Issue(reason, f"{ROOT}.doNotPerform", "fhir_rest.do-not-perform")
+    inner = body.get("contained")
+    for where, one in (((), body), *((("contained", index), one) for index, one in enumerate(inner if isinstance(inner, list) else ()))):
+        if isinstance(one, dict) and one.get("implicitRules"):
+            yield Issue(Reason.UNKNOWN_MODIFIER, fhir_path(ROOT, (*where, "implicitRules")), "fhir_rest.implicit-rules")
 
 
 # --- the release ------------------------------------------------------------------------------------------------------------------------

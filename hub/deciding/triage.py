@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from hub.deciding.policy import Policy
 from hub.deciding.screen import screen_of
+from schemas.codes.flags import flags_of
 from schemas.codes.needs import need_of
 from schemas.codes.requested_service import ServiceState
 from schemas.codes.sources import Source
@@ -72,7 +73,7 @@ def _coded(referral: Referral, policy: Policy) -> Iterator[Reason]:
     person = referral.person
     if person.deceased:
         yield Reason.DECEASED
-    for flag in referral.flags:
+    for flag in (*referral.flags, *(flag for need in referral.needs for flag in flags_of(need.system, need.code) or ())):
         if flag in policy.rules.flags:
             yield policy.rules.flags[flag]
     if person.nhs_number_status is NhsNumberStatus.CONFLICTING:

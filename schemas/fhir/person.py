@@ -83,10 +83,11 @@ def _is_known(system: str) -> bool:
     return bool(system) and not (system.startswith("urn:hl7v2:") and system.split(":")[3:4] in ([], ["-"], [""]))
 
 
-def read_person(message: Message, request: Found, today: date | None) -> tuple[Person, tuple[Issue, ...]]:
+def read_person(message: Message, request: Found, today: date | None, sent: Message | None = None) -> tuple[Person, tuple[Issue, ...]]:
     """The person that `request.subject` names, and a warning for each thing that was left out or not trusted.
 
-    `today` (the day of receipt) judges dates in the future; None leaves that rule out.
+    `today` (the day of receipt) judges dates in the future; None leaves that rule out. `sent` is the message before anything was left out
+    of it: a death counts however it is written.
     """
     found = message.follow(request.resource.get("subject"), request)
     if found is None or found.resource.get("resourceType") != "Patient":
@@ -110,7 +111,7 @@ def read_person(message: Message, request: Found, today: date | None) -> tuple[P
         postcode=_postcode(patient),
         language_spoken=spoken,
         language_written=written,
-        deceased=_deceased(patient),
+        deceased=_deceased(_as_sent(sent) or patient),
         gender=_gender(patient),
         local_identifiers=tuple(LocalIdentifier(system=one.system, value=one.value) for one in named if not _is_nhs(one)),
         phones=tuple(_telecoms(patient, "phone", "sms")),
@@ -178,8 +179,22 @@ def _telecoms(patient: JsonObject, *systems: str) -> Iterator[str]:
             yield value
 
 
+def _as_sent(sent: Message | None) -> JsonObject | None:
+    request = sent.first("ServiceRequest") if sent else None
+    found = sent.follow(request.resource.get("subject"), request) if sent and request else None
+    return found.resource if found else None
+
+
+_ALIVE = ("false", "no", "n", "0")
+
+
 def _deceased(patient: JsonObject) -> bool | None:
-    return True if string(patient, "deceasedDateTime") else boolean(patient, "deceasedBoolean")
+    """True for any date of death, also one that is none or is unknown, and for a flag that does not plainly say no."""
+    dated = (patient.get(name) for name in ("deceasedDateTime", "_deceasedDateTime"))
+    flagged = [value for name in ("deceasedBoolean", "deceased") if (value := patient.get(name)) not in (None, "")]
+    if any(value not in (None, "", False) for value in dated) or any(str(value).strip().lower() not in _ALIVE for value in flagged):
+        return True
+    return False if flagged else None
 
 
 def _gender(patient: JsonObject) -> Gender | None:

@@ -89,7 +89,8 @@ def codings(parent: JsonObject, name: str, path: str) -> Iterator[Coded]:
 
 
 def _coding(coding: JsonObject, at: str) -> Iterator[Coded]:
-    if code := string(coding, "code"):
+    sent = coding.get("code")
+    if code := str(sent) if type(sent) is int else string(coding, "code"):
         yield Coded(string(coding, "system") or "", code, string(coding, "display"), at)
 
 
@@ -108,12 +109,20 @@ def identifiers(parent: JsonObject, path: str, name: str = "identifier") -> Iter
 
 
 def is_system(system: str, wanted: str) -> bool:
-    """Whether two systems are one: `/id/` and `/Id/`, http and https, a closing slash all occur for the same thing."""
+    """Whether two systems are one: `/id/` and `/Id/`, http and https, a closing slash all occur for the same thing; so do older names."""
     return _plain(system) == _plain(wanted)
 
 
+_OTHER_NAMES = {
+    "urn:oid:2.16.840.1.113883.2.1.4.1": "fhir.nhs.uk/id/nhs-number",  # its OID, as CDA and HL7 v2 say it
+    "2.16.840.1.113883.2.1.4.1": "fhir.nhs.uk/id/nhs-number",
+    "fhir.nhs.net/id/nhs-number": "fhir.nhs.uk/id/nhs-number",  # the domain of the STU3 profiles
+}
+
+
 def _plain(system: str) -> str:
-    return system.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
+    plain = system.strip().lower().removeprefix("https://").removeprefix("http://").rstrip("/")
+    return _OTHER_NAMES.get(plain, plain)
 
 
 def ods_code(resource: JsonObject) -> str | None:

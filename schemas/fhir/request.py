@@ -167,34 +167,6 @@ def _notes(one: Found) -> Iterator[str]:
         yield from (said for part in objects(resource.get("payload")) if (said := string(part, "contentString")))
 
 
-def read_other_words(message: Message, request: Found) -> tuple[str, ...]:
-    """Words outside the notes that a screen for risk must see too: reasons, findings, flags and instructions in text or display."""
-    found = [string(request.resource, "patientInstruction")]
-    for one in message.found:
-        kind = one.resource.get("resourceType")
-        names = ("code", "reasonCode", "orderDetail") if kind == "ServiceRequest" else ("code", "valueCodeableConcept")
-        if kind in ("ServiceRequest", "Condition", "Observation", "Flag", "Encounter"):
-            for name in (*names, "reasonCode"):
-                found += [said for said, _ in texts(one.resource, name, one.path)]
-                found += [coded.display for coded in codings(one.resource, name, one.path)]
-        if kind in ("CarePlan", "DocumentReference"):
-            found += [string(one.resource, "title"), string(one.resource, "description")]
-        if kind == "QuestionnaireResponse":
-            found += _answers(one.resource)
-    return tuple(dict.fromkeys(said for said in found if said))
-
-
-def _answers(item: JsonObject) -> Iterator[str]:
-    """Words of answers at any depth, in order."""
-    for answer in objects(item.get("answer")):
-        if said := string(answer, "valueString"):
-            yield said
-        yield from (coded.display for coded in codings(answer, "valueCoding", "") if coded.display)
-        yield from _answers(answer)
-    for inner in objects(item.get("item")):
-        yield from _answers(inner)
-
-
 _URGENT = re.compile(r"\b(?:urgent|urgently|brys)\b", re.IGNORECASE)
 
 
