@@ -17,23 +17,25 @@ from hub.ledger.database import Pool
 from hub.ledger.verify import Broken, verify
 from hub.transports.kafka import KafkaLogin
 from hub.watch.waiting import Cause, waiting_because_of_us
-from schemas.topics import REFERRALS, STATUS
+from schemas.topics import REFERRALS, STATUS, TO_CLIENT
 
 Line = Mapping[str, Any]  # Any: a line of JSON
 
 _TABLES: Mapping[str, str] = {
-    "client": "SELECT id, organisation_type, outbound IS NOT NULL AS told FROM client",
+    "client": """SELECT id, organisation_type, revoked_at IS NULL AND (outbound IS NOT NULL OR kafka) AS told, revoked_at IS NULL AND kafka AS kafka,
+        revoked_at IS NULL AND mllp IS NULL AS asks, profile->>'feedback' AS feedback FROM client""",
     "request": "SELECT client, key, referral_id FROM request",
     "refusal": "SELECT client, key, reason FROM refusal",
     "referral": """SELECT id, ref, client, status, business_status, version, awaits, held_reason, closed_at IS NOT NULL AS closed,
-        deadline_at IS NOT NULL AND deadline_at < now() AS late FROM referral""",
+        deadline_at IS NOT NULL AND deadline_at < now() AS late, sealing_key IS NULL AS erased FROM referral""",
     "task": "SELECT id, referral_id, role, ordinal, status, owner, client FROM task",
     "event": "SELECT id, referral_id, version, type, causation, source, tells, task_id, reason FROM event ORDER BY seq",
     "outbox": "SELECT event_id, referral_id FROM outbox",
     "inbox": "SELECT stage, event_id FROM inbox",
     "place": "SELECT task_id, counted_id, referral_id FROM place_taken WHERE kind = 'prescriber' AND released_at IS NULL",
     "prescriber": "SELECT id, places FROM prescriber",
-    "delivery": "SELECT id, referral_id, event_id, fact, recipient, party, transport, message_key, sequence, state FROM delivery",
+    "delivery": """SELECT id, referral_id, event_id, fact, recipient, party, transport, message_key, sequence, state, outcome,
+        state = 'pending' AND next_attempt_at < now() - interval '2 minutes' AND coalesce(claimed_until < now(), true) AS late FROM delivery""",
     "item": "SELECT id, referral_id, kind, closed_at IS NULL AS open FROM worklist_item",
     "audit": "SELECT referral_id, action FROM audit WHERE referral_id IS NOT NULL",
 }
@@ -54,11 +56,12 @@ class OnTopic:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that is compared. `lines`: all stand-ins' journals, each line with its `system`, in each journal's own order."""
+    """Everything that is compared. `lines`: all stand-ins' journals, each line with its `system`, in each journal's own order.
+    `topics`: every record of `referrals`, `referral-status` and each `to.<client>`; None: Kafka was not asked."""
 
     lines: tuple[Line, ...] = field(repr=False)
     tables: Mapping[str, Sequence[Record]] = field(repr=False)
-    topics: Sequence[OnTopic] = field(repr=False)
+    topics: Sequence[OnTopic] | None = field(repr=False)
     broken: Sequence[Broken] = ()
     causes: Sequence[Cause] = ()
     at: datetime | None = None
@@ -86,14 +89,15 @@ def read_journals(paths: Iterable[Path]) -> tuple[Line, ...]:
 
 
 async def gather(pool: Pool, kafka: KafkaLogin | None, journals: Iterable[Path]) -> Evidence:
-    """The evidence as it stands now; without `kafka` the topics are left out (their rows then say so). Raises Unavailable and Kafka's errors."""
+    """The evidence as it stands now; without `kafka` the topics are not asked. Raises Unavailable and Kafka's errors."""
     async with pool.acquire() as connection:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             tables = {name: await connection.fetch(query, timeout=120) for name, query in _TABLES.items()}
             at = await connection.fetchval("SELECT now()")
             causes = await _causes(connection)
         broken = await verify(connection)
-    topics = await read_topics(kafka, (REFERRALS.name, STATUS.name)) if kafka is not None else []
+    roads = [TO_CLIENT.for_client(row["id"]) for row in tables["client"] if row["kafka"]]
+    topics = await read_topics(kafka, (REFERRALS.name, STATUS.name, *roads)) if kafka is not None else None
     return Evidence(read_journals(journals), tables, topics, broken, causes, at)
 
 

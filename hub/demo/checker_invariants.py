@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from hub.demo.checker_evidence import Evidence, Line
+from hub.demo.checker_telling import silent
 from schemas.events import event_id_on
 from schemas.lifecycle import reachable
 from schemas.task import TaskStatus
-from schemas.topics import REFERRALS, STATUS
+from schemas.topics import REFERRALS, STATUS, TO_CLIENT
 
 STORED = frozenset({200, 201, "AA", "CA", "sent"})
 REFERS = frozenset({"sound", "referral", "crisis"})
@@ -46,11 +47,13 @@ def never_answered(evidence: Evidence) -> Found:
 
 
 def unheard(evidence: Evidence) -> Found:
-    """The ledger calls a delivery delivered, and the receiver does not have it."""
+    """The ledger calls a delivery delivered, and the receiver does not have it. Who is told by webhook too need not read its topic."""
     heard = {(line["system"], str(line["id"])) for line in evidence.said("told")}
+    by_road = {line["system"] for line in evidence.said("told") if line["via"] == "kafka"}
+    by_call = {row["recipient"] for row in evidence.tables["delivery"] if row["transport"] in ("webhook", "mllp")} - by_road
     for row in evidence.tables["delivery"]:
-        seen = row["recipient"] in evidence.systems and row["transport"] in ("webhook", "mllp")
-        if seen and row["state"] == "delivered" and (row["recipient"], row["message_key"]) not in heard:
+        listens = row["transport"] in ("webhook", "mllp") or (row["transport"] == "kafka" and row["recipient"] not in by_call)
+        if listens and row["recipient"] in evidence.systems and row["state"] == "delivered" and _received_as(row) not in heard:
             yield f"{row['recipient']} {row['id']}"
 
 
@@ -107,7 +110,7 @@ def unguarded(evidence: Evidence) -> Found:
             yield str(row["id"])
 
 
-# --- balance, waiting, silent -----------------------------------------------------------------------------------------------------------
+# --- balance, waiting -------------------------------------------------------------------------------------------------------------------
 
 
 def unbalanced(evidence: Evidence) -> Found:
@@ -130,16 +133,6 @@ def waiting(evidence: Evidence) -> Found:
         if not row["closed"] and row["id"] not in asked and (row["awaits"] == "hub" or row["late"]):
             yield str(row["id"])
     yield from (f"{cause.kind} {cause.people}" for cause in evidence.causes if cause.kind != "deadline")
-
-
-def silent(evidence: Evidence) -> Found:
-    """A fact that the referrer must be told of, and nothing was sent, is owed, or stands on the worklist for it."""
-    owed = {row["event_id"] for row in evidence.tables["delivery"]}
-    told = {row["id"] for row in evidence.tables["client"] if row["told"]}
-    clients = {row["id"]: row["client"] for row in evidence.tables["referral"]}
-    for row in evidence.tables["event"]:
-        if "referrer" in row["tells"] and clients[row["referral_id"]] in told and row["id"] not in owed:
-            yield str(row["id"])
 
 
 # --- capacity, order, tenants -----------------------------------------------------------------------------------------------------------
@@ -192,18 +185,29 @@ def strangers(evidence: Evidence) -> Found:
 
 
 def off_the_road(evidence: Evidence) -> Found:
-    """An event that is not on its topics, a record that is no event of the ledger, or a referral whose events stand in another order."""
-    if not evidence.topics:
+    """An event or a message that is not on its topic, a record that the ledger does not know, records in another order. None: Kafka was not asked."""
+    if evidence.topics is None:
         return
-    known = {row["id"] for row in evidence.tables["event"]}
-    waiting_ids = {row["event_id"] for row in evidence.tables["outbox"]}
-    for topic, wanted in ((REFERRALS.name, {str(id_) for id_ in known}), (STATUS.name, {str(event_id_on(STATUS.name, id_)) for id_ in known})):
-        records = [one for one in evidence.topics if one.topic == topic]
-        there = {one.id for one in records}
-        yet = {str(id_) if topic == REFERRALS.name else str(event_id_on(STATUS.name, id_)) for id_ in waiting_ids}
-        yield from (f"{topic} {id_} missing" for id_ in sorted(wanted - there - yet))
-        yield from (f"{topic} {id_} foreign" for id_ in sorted(there - wanted))
-        yield from (f"{topic} {key} out of order" for key in _out_of_order(records))
+    known, yet = ({row[name] for row in evidence.tables[table]} for table, name in (("event", "id"), ("outbox", "event_id")))
+    yield from _on_the_road(evidence, REFERRALS.name, {str(id_) for id_ in known}, {str(id_) for id_ in known - yet})
+    yield from _on_the_road(evidence, STATUS.name, _on(STATUS.name, known), _on(STATUS.name, known - yet))
+    for client in (row["id"] for row in evidence.tables["client"] if row["kafka"]):
+        topic = TO_CLIENT.for_client(client)
+        owed = [row for row in evidence.tables["delivery"] if row["recipient"] == client and row["transport"] == "kafka"]
+        taken = {row["event_id"] for row in owed if row["state"] == "delivered"}
+        yield from _on_the_road(evidence, topic, _on(topic, {row["event_id"] for row in owed}), _on(topic, taken))
+
+
+def _on(topic: str, events: set[UUID]) -> set[str]:
+    return {str(event_id_on(topic, id_)) for id_ in events}
+
+
+def _on_the_road(evidence: Evidence, topic: str, may: set[str], must: set[str]) -> Found:
+    records = [one for one in evidence.topics or () if one.topic == topic]
+    there = {one.id for one in records}
+    yield from (f"{topic} {id_} missing" for id_ in sorted(must - there))
+    yield from (f"{topic} {id_} foreign" for id_ in sorted(there - may))
+    yield from (f"{topic} {key} out of order" for key in _out_of_order(records))
 
 
 def _out_of_order(records: list[Any]) -> Iterator[str]:  # Any: OnTopic
@@ -253,12 +257,12 @@ def _key(key: str) -> str:
 
 def _message_ids(evidence: Evidence) -> dict[tuple[str, str], Any]:  # Any: a delivery's row
     """Deliveries by what the receiver was given as the message's id: a webhook-id, an MSH-10, a ce_id on `to.<client>`."""
-    found = {}
-    for row in evidence.tables["delivery"]:
-        on_kafka = row["transport"] == "kafka"
-        id_ = str(event_id_on(f"to.{row['recipient']}", row["event_id"])) if on_kafka else row["message_key"]
-        found[row["recipient"], id_] = row
-    return found
+    return {_received_as(row): row for row in evidence.tables["delivery"]}
+
+
+def _received_as(row: Any) -> tuple[str, str]:  # Any: a delivery's row
+    on_kafka = row["transport"] == "kafka"
+    return row["recipient"], str(event_id_on(TO_CLIENT.for_client(row["recipient"]), row["event_id"])) if on_kafka else row["message_key"]
 
 
 def _referred(evidence: Evidence) -> dict[tuple[str, str], set[str]]:

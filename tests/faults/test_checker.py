@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from hub.demo.checker import check, examine, settled, sound, table, verdict
-from hub.demo.checker_evidence import Evidence, gather
+from hub.demo.checker_evidence import Evidence, OnTopic, gather
 from hub.demo.checker_invariants import INVARIANTS
 from hub.embedded.stores import StoreAddresses
 from hub.ledger.verify import Broken
@@ -59,9 +59,15 @@ def _told(kind: str, system: str = "gp-bangor") -> Callable[[Any], bool]:
 
 
 def _turned_round(evidence: Evidence) -> Evidence:
-    first = next(one for one in evidence.topics if one.topic == "referrals" and one.sequence == 1)
-    late = max(one.offset for one in evidence.topics if one.partition == first.partition) + 1
-    return replace(evidence, topics=[replace(one, offset=late) if one is first else one for one in evidence.topics])
+    topics = _topics(evidence)
+    first = next(one for one in topics if one.topic == "referrals" and one.sequence == 1)
+    late = max(one.offset for one in topics if one.partition == first.partition) + 1
+    return replace(evidence, topics=[replace(one, offset=late) if one is first else one for one in topics])
+
+
+def _topics(evidence: Evidence) -> Sequence[OnTopic]:
+    assert evidence.topics is not None
+    return evidence.topics
 
 
 ROWS: tuple[tuple[str, str, Alter], ...] = (
@@ -87,10 +93,14 @@ ROWS: tuple[tuple[str, str, Alter], ...] = (
     ("waiting", "a deadline passed and nobody was asked", _changed("referral", lambda row: True, closed=False, awaits="prescriber", late=True)),
     ("waiting", "behind a dead letter", lambda evidence: replace(evidence, causes=[Cause("dead-letter", 1, 0.0, 0.0, "hub dead-letters list")])),
     ("silent", "nothing was sent for an acceptance", _without("delivery", lambda row: row["fact"] == "referral.accepted.v1")),
+    ("silent", "nothing was sent to the prescriber", _without("delivery", lambda row: row["party"] == "prescriber")),
+    ("silent", "what was refused stands on no worklist", _changed("delivery", lambda row: True, state="refused")),
+    ("silent", "what was stopped was stopped for nothing", _changed("delivery", lambda row: True, state="cancelled", outcome=None)),
     ("over-capacity", "a place is taken and nobody is handed over", lambda evidence: _place(evidence)),
     ("regressed", "the older fact came after the newer", lambda evidence: replace(evidence, lines=tuple(reversed(evidence.lines)))),
     ("strangers", "another hospital heard of it", _changed("referral", lambda row: True, client="hospital-elsewhere")),
-    ("off-the-road", "an event is not on Kafka", lambda evidence: replace(evidence, topics=[one for one in evidence.topics if one.sequence != 2])),
+    ("off-the-road", "an event is not on Kafka", lambda evidence: replace(evidence, topics=[one for one in _topics(evidence) if one.sequence != 2])),
+    ("off-the-road", "every topic is empty", lambda evidence: replace(evidence, topics=[])),
     ("off-the-road", "a record is no event of ours", _without("event", lambda row: row["version"] == 3)),
     ("off-the-road", "an older event stands after a newer", _turned_round),
     ("tampered", "a chain does not hold", lambda evidence: replace(evidence, broken=[Broken(UUID(int=1), "changed")])),
