@@ -9,6 +9,7 @@ from schemas.codes.data_files import HUB_CODES, SNOMED, data_file, system_name
 from schemas.words import Text, text
 
 FLAG_SYSTEM = f"{HUB_CODES}flag"
+_ICD10 = frozenset({"i10", "i10c", "urn:oid:2.16.840.1.113883.6.3", "2.16.840.1.113883.6.3", "urn:oid:2.16.840.1.113883.6.90", "2.16.840.1.113883.6.90"})
 
 
 class Flag(StrEnum):
@@ -33,13 +34,19 @@ class Flag(StrEnum):
 
 
 def flags_of(system: str | None, code: str) -> tuple[Flag, ...] | None:
-    """The flags that one coding means: empty where it says that there is nothing of note, None where it is not known."""
+    """The flags that one coding means: empty where it says that there is nothing of note, None where it is not known.
+
+    An ICD-10 code counts by its beginning. A code without a system is read as SNOMED CT or ICD-10 where it is on their lists.
+    """
     name, plain = system_name(system), code.strip()
     if name == FLAG_SYSTEM.lower():
         return (Flag(plain),) if plain in frozenset(Flag) else None
-    found = data_file("flags").get(_list_of(name), {}).get(plain)
-    if found is None and _list_of(name) == "bars_safeguarding":
+    kind = _list_of(name)
+    found = data_file("flags").get(kind, {}).get(plain)
+    if found is None and (kind == "bars_safeguarding" or not name):
         found = data_file("flags")["snomed"].get(plain)  # that list mixes SNOMED ids with its own
+    if found is None and (kind == "icd10" or not name):
+        found = _icd10(plain)
     return None if found is None else tuple(Flag(flag) for flag in found)
 
 
@@ -52,9 +59,16 @@ def flags_of_resource(categories: Iterable[tuple[str | None, str]], codes: Itera
     return ()
 
 
+def _icd10(code: str) -> list[str] | None:
+    listed, plain = data_file("flags")["icd10"], code.upper().replace(".", "")
+    return next((listed[plain[:size]] for size in range(2, 7) if plain[:size] in listed), None)
+
+
 def _list_of(name: str) -> str:
     if name == SNOMED:
         return "snomed"
+    if name in _ICD10 or "icd-10" in name or "icd10" in name:
+        return "icd10"
     if "sdoh" in name and "temporary" in name:
         return "gravity"
     return {

@@ -213,6 +213,21 @@ def test_what_is_coded_counts_without_any_word(stated: dict[str, object], held: 
     assert triage(referral(**stated), POLICY).reasons == ((held,) if held else ())  # type: ignore[arg-type]
 
 
+CODED_NEEDS: list[tuple[str | None, str, Reason | None]] = [
+    ("http://snomed.info/sct", "225444004", Reason.CRISIS),  # a reason for referral without any word beside it
+    ("I10", "X60", Reason.CRISIS),
+    ("ICD-10", "T74.0", Reason.SAFEGUARDING),
+    ("http://snomed.info/sct", "105529008", None),  # lives alone
+    ("I10", "Z60.2", None),
+]
+
+
+@pytest.mark.parametrize(("system", "code", "held"), CODED_NEEDS)
+def test_a_need_that_is_coded_as_a_risk_holds(system: str | None, code: str, held: Reason | None) -> None:
+    named = Referral.model_validate({**referral().contract(), "needs": [{"system": system, "code": code, "display": None}]})
+    assert triage(named, POLICY).reasons == ((held,) if held else ())
+
+
 def test_a_denial_in_words_does_not_undo_a_coded_flag() -> None:
     assert triage(referral(flags=("self-harm",), narrative=("denies suicidal thoughts",)), POLICY).reasons == (Reason.CRISIS,)
 

@@ -85,6 +85,20 @@ def test_every_language_flag_and_source_has_a_name_in_both_languages() -> None:
         (SNOMED, "766561000000109", (Flag.SAFEGUARDING,)),
         (SNOMED, "861931000000100", ()),  # says that there is no issue
         (SNOMED, "6471006", (Flag.SELF_HARM,)),
+        (SNOMED, "225444004", (Flag.SELF_HARM,)),
+        (SNOMED, "425104003", (Flag.SELF_HARM,)),
+        ("", "267073005", (Flag.SELF_HARM,)),  # no system: no other list has this number
+        ("SCT", "44301001", (Flag.SELF_HARM,)),
+        ("I10", "X60", (Flag.SELF_HARM,)),
+        ("http://hl7.org/fhir/sid/icd-10-uk", "X84.9", (Flag.SELF_HARM,)),
+        ("ICD10", "x849", (Flag.SELF_HARM,)),
+        (None, "X60", (Flag.SELF_HARM,)),
+        ("ICD-10", "Z91.5", (Flag.SELF_HARM,)),
+        ("ICD-10", "T74.1", (Flag.SAFEGUARDING,)),
+        ("ICD-10", "X85", None),  # assault: by whom is not said
+        ("ICD-10", "Y87.1", None),
+        ("ICD-10", "Z91.0", None),
+        ("L", "X60", None),  # a local list: may be anything
         ("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "R", (Flag.SENSITIVE_ADDRESS,)),
         ("http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes", "elder-abuse", (Flag.SAFEGUARDING,)),
         (FLAG_SYSTEM, "crisis", (Flag.CRISIS,)),
