@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from connectors.hospital_hl7v2.consents import unclear
 from connectors.hospital_hl7v2.findings import ended_in_death, read_conditions, read_observations, read_stay, texts
+from connectors.hospital_hl7v2.hearing import heard
 from connectors.hospital_hl7v2.patient import Death, death, numbers, read_patient
 from connectors.hospital_hl7v2.places import place_of, placed, places
 from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
@@ -61,9 +63,17 @@ def referral_facts(source: Source, message: InboundMessage) -> Translation:
 
 
 def _as_said(referral: Referral, source: Source, service_at: str | None) -> Referral:
-    """The referral with its texts in message order, NTE and OBX alike, and the field that states the service."""
+    """The referral with its texts in message order, NTE and OBX alike, every other text for triage, and the field that states the service."""
     words = tuple(said for _, said in sorted(notes(source) + texts(source), key=lambda one: one[0]))
-    return referral.model_copy(update={"narrative": words, "service": referral.service.model_copy(update={"at": service_at})})
+    is_unclear = referral.consent.unclear or unclear(source.message, words)
+    return referral.model_copy(
+        update={
+            "narrative": words,
+            "other_words": heard(source.message),
+            "service": referral.service.model_copy(update={"at": service_at}),
+            "consent": referral.consent.model_copy(update={"unclear": is_unclear}),
+        }
+    )
 
 
 def person_facts(source: Source, trigger: str, message: InboundMessage) -> Translation:

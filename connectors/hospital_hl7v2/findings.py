@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from connectors.hospital_hl7v2 import consents
 from connectors.hospital_hl7v2.source import Made, Reading, Source, absent, clean, coding, concept, first, tidy
 from schemas.codes.discharge import Ending, destination_known, discharge, method_known
 from schemas.fhir.build import JsonObject
 from schemas.hl7v2 import Segment, dates
 from schemas.rejection import Issue, Reason
 
-_TEXT = ("FT", "TX", "ST", "")
-_CODED = ("CE", "CWE", "CNE", "IS", "ID")
+_CODED = ("CE", "CWE", "CNE", "CF", "IS", "ID")
+_NO_TEXT = (
+    *_CODED,
+    *("ED", "RP", "NM", "SN", "NA", "MA", "MO", "CP", "CQ", "DT", "TM", "TS", "DTM", "DR"),
+    *("CX", "CK", "CN", "XAD", "XCN", "XON", "XPN", "XTN", "AD", "PN"),
+)
 _STATUS = {"P": "preliminary", "R": "registered", "C": "corrected", "X": "cancelled", "D": "entered-in-error", "W": "entered-in-error"}
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _DESTINATION = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeDestinationWales"
@@ -21,14 +26,16 @@ _CLASS = {"I": "IMP", "O": "AMB", "E": "EMER"}
 
 
 def read_conditions(source: Source) -> Reading:
-    """One Condition for each DG1 that names a diagnosis or need (DG1-3, else DG1-4)."""
+    """One Condition for each diagnosis or need that a DG1 names (DG1-3 and its repetitions, else DG1-4)."""
     made: list[Made] = []
     for dg1 in source.message.segments("DG1"):
         said, words = first(dg1.field(3)), dg1.component(4)
         code = (concept(source, said) if said and not said.is_null else None) or tidy({"text": words})
-        if code:
-            resource = {"resourceType": "Condition", "code": code, "subject": source.reference("Patient")}
-            made.append(Made(dg1.place, source.url("Condition", len(made) + 1), resource, {"": dg1.at(3)}))
+        more = [concept(source, one) for one in dg1.field(3).repetitions[1:] if not one.is_null]
+        for one in (code, *more):
+            if one:
+                resource = {"resourceType": "Condition", "code": one, "subject": source.reference("Patient")}
+                made.append(Made(dg1.place, source.url("Condition", len(made) + 1), resource, {"": dg1.at(3)}))
     return Reading(tuple(made))
 
 
@@ -37,72 +44,57 @@ def read_conditions(source: Source) -> Reading:
 
 def texts(source: Source) -> list[tuple[int, str]]:
     """What each OBX of a text says, with its place in the message."""
-    found = [(obx.place, obx.field(5).text.strip()) for obx in source.message.segments("OBX") if _is_text(obx) and not consent_kind(obx)]
+    found = [(obx.place, obx.field(5).text.strip()) for obx in source.message.segments("OBX") if is_text(obx)]
     return [(place, said) for place, said in found if said]
 
 
+def is_text(obx: Segment) -> bool:
+    """FT, TX, ST, no type, or one that nobody knows (`UT`): somebody wrote it."""
+    return obx.component(2).upper() not in _NO_TEXT
+
+
 def read_observations(source: Source) -> Reading:
-    """One Observation for each OBX with a text or a code, one Consent for each that says what the person agreed to; documents (ED) stay in the raw message."""
+    """One Consent for each consent that an OBX plainly gives or refuses, one Observation for each other OBX with a text, code or number; documents (ED)
+    stay in the raw message. Warns of a consent that cannot be read."""
     made: list[Made] = []
     warnings: list[Issue] = []
+    doubted = consents.doubted(source.message)
     for obx in source.message.segments("OBX"):
-        if kind := consent_kind(obx):
-            given = _yes_or_no(obx)
-            ordinal = sum(one.resource["resourceType"] == "Consent" for one in made) + 1
-            if given is None:
-                warnings.append(Issue(Reason.CODE_UNKNOWN, obx.at(5)))
-            else:
-                made.append(Made(obx.place, source.url("Consent", ordinal), _consent(source, kind, given), {"": obx.at(5)}))
-        elif value := _value(source, obx):
-            ordinal = sum(one.resource["resourceType"] == "Observation" for one in made) + 1
-            made.append(Made(obx.place, source.url("Observation", ordinal), _observation(source, obx, value), {"": obx.at(5), "code": obx.at(3)}))
+        said = {kind: is_given for kind, is_given in consents.given(obx).items() if not (is_given and kind in doubted)}
+        for kind, is_given in said.items():
+            made.append(Made(obx.place, source.url("Consent", _ordinal(made, "Consent")), consents.consent(source, kind, is_given), {"": obx.at(5)}))
+        if consents.is_consent(obx) and not said:
+            warnings.append(Issue(Reason.CODE_UNKNOWN, obx.at(5)))
+        if not said and (value := _value(source, obx)):
+            url = source.url("Observation", _ordinal(made, "Observation"))
+            made.append(Made(obx.place, url, _observation(source, obx, value), {"": obx.at(5), "code": obx.at(3)}))
     return Reading(tuple(made), tuple(warnings))
 
 
-def consent_kind(obx: Segment) -> str | None:
-    """What kind of sharing an OBX is about, by the codes that are agreed with senders (README) or by its words; None when about none."""
-    code, words = obx.component(3).upper(), f"{obx.component(3, 2)} {obx.component(3)}".casefold()
-    if code in ("CONSENT-DIRECT-CARE", "CONSENT-COMMUNITY"):
-        return "DRC" if code == "CONSENT-DIRECT-CARE" else "IDSCL"
-    if not re.search(r"consent|caniat|ganiat|cydsyni|gydsyni", words):
-        return None
-    if re.search(r"communit|share|sharing|rhannu|cymuned|gymuned", words):
-        return "IDSCL"
-    return "DRC" if re.search(r"direct care|referral|gofal uniongyrchol|atgyfeiri", words) else None
-
-
-def _yes_or_no(obx: Segment) -> bool | None:
-    said = obx.component(5).casefold()
-    if said in ("y", "yes", "true", "ie", "oes", "ydw", "ydy"):
-        return True
-    return False if said in ("n", "no", "false", "na", "nac oes", "nac ydw", "nac ydy") else None
-
-
-def _consent(source: Source, kind: str, given: bool) -> JsonObject:
-    return {
-        "resourceType": "Consent",
-        "status": "active",
-        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
-        "category": [{"coding": [{"system": _ACT_CODE, "code": kind}]}],
-        "patient": source.reference("Patient"),
-        "policyRule": {"coding": [{"system": _ACT_CODE, "code": "OPTIN"}]},
-        "provision": {"type": "permit" if given else "deny"},
-    }
-
-
-def _is_text(obx: Segment) -> bool:
-    return obx.component(2).upper() in _TEXT
+def _ordinal(made: list[Made], kind: str) -> int:
+    return len([one for one in made if one.resource["resourceType"] == kind]) + 1
 
 
 def _value(source: Source, obx: Segment) -> JsonObject:
     if obx.field(5).is_null:
         return {}
-    if _is_text(obx):
+    if is_text(obx):
         return tidy({"valueString": obx.field(5).text.strip()})
-    said = first(obx.field(5))
-    if obx.component(2).upper() in _CODED and said:
-        return tidy({"valueCodeableConcept": concept(source, said)})
+    if obx.component(2).upper() in _CODED:
+        return tidy({"valueCodeableConcept": _every_code(source, obx)})
+    if obx.component(2).upper() == "NM" and (number := re.fullmatch(r"\+?(-?\d{1,12}(?:\.\d{1,6})?)", obx.component(5))):
+        return {"valueQuantity": tidy({"value": _number(number[1]), "unit": clean(obx.component(6))})}
     return {}
+
+
+def _number(said: str) -> int | float:
+    return float(said) if "." in said else int(said)
+
+
+def _every_code(source: Source, obx: Segment) -> JsonObject:
+    """The codes of every repetition, and the first one's words."""
+    read = [found for one in obx.field(5).repetitions if not one.is_null and (found := concept(source, one))]
+    return tidy({"coding": [code for one in read for code in one.get("coding", [])], "text": next((one["text"] for one in read if "text" in one), None)})
 
 
 def _observation(source: Source, obx: Segment, value: JsonObject) -> JsonObject:
