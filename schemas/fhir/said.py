@@ -63,7 +63,7 @@ def _is_token(name: str, value: str) -> bool:
 def _hear_object(name: str, node: JsonObject, found: list[str]) -> None:
     kind = node.get("resourceType")
     if isinstance(kind, str) and kind in _NOBODYS:
-        return
+        node = {inner: node[inner] for inner in ("extension", "note") if inner in node}
     silent = _silent(name, node)
     for inner, value in node.items():
         if inner in _UNHEARD or inner in silent:
@@ -72,17 +72,22 @@ def _hear_object(name: str, node: JsonObject, found: list[str]) -> None:
             found += _attached(node, value)
         else:
             _hear(inner, value, found)
-    if "linkId" in node or "answer" in node:
+    if name == "item":
         found += _answered(node)
 
 
 def _silent(name: str, node: JsonObject) -> tuple[str, ...]:
     """What of an object says nothing by itself: whom a reference names, a code whose system is named, a question, a finding that is not so."""
-    if "linkId" in node or "answer" in node:
+    if name == "item":
         return ("text",)
-    if "code" in node and (node.get("system") or ((values := _values(node)) and all(_is_no(value) for value in values))):
+    if "code" in node and (_is_coding(node) or ((values := _values(node)) and all(_is_no(value) for value in values))):
         return ("code",)
     return ("display",) if name in _PERSONS else ()
+
+
+def _is_coding(node: JsonObject) -> bool:
+    """A code of a named system, and not a sentence in its place."""
+    return bool(node.get("system")) and len(str(node["code"]).split()) < 2
 
 
 # --- questions and answers --------------------------------------------------------------------------------------------------------------
