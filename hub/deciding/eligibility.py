@@ -1,4 +1,5 @@
-"""In a decision, before any score: who is left out, and by which rule. Unknown is not false: what is not stated leaves nobody out."""
+"""In a decision, before any score: who is left out, and by which rule. Unknown is not false: what is not stated leaves nobody out; only an
+age that is not known is not guessed to be a young or an old one."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from schemas.codes.areas import authorities
 from schemas.directory import CapacityState
 from schemas.rejection import Reason
 
+_ADULT = 18  # years; a person of unknown age is taken for an adult, and for nothing narrower
 Measure = str | int | float | bool | list[str] | None
 
 
@@ -86,9 +88,12 @@ def _need(entry: Entry, wanted: Wanted, _moment: Moment, _limits: Limits) -> Exc
 
 
 def _age(entry: Entry, wanted: Wanted, _moment: Moment, _limits: Limits) -> Exclusion | None:
+    """Of an unknown age, only those who take every age or every adult."""
+    ages = entry.row.age
     if wanted.ages is None:
-        return None
-    (youngest, oldest), ages = wanted.ages, entry.row.age
+        limit = ages.max if ages.max is not None else ages.min
+        return None if ages.max is None and (limit or 0) <= _ADULT else Exclusion(Reason.AGE, limit, None)
+    youngest, oldest = wanted.ages
     if ages.min is not None and oldest < ages.min:
         return Exclusion(Reason.AGE, ages.min, oldest)
     if ages.max is not None and youngest > ages.max:

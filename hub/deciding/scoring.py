@@ -106,14 +106,13 @@ def _freshness(entry: Entry, wanted: Wanted, _moment: Moment, limits: Limits) ->
 
 
 def _age(entry: Entry, wanted: Wanted, _moment: Moment, _limits: Limits) -> float:
-    """Somebody for just these ages fits better than somebody for everybody; of a person whose age is not known the reverse is so."""
+    """Somebody for just these ages fits better than somebody for everybody."""
     ages = entry.row.age
     if ages.min is None and ages.max is None:
         return 0.7
-    narrow = ages.max is not None and ages.max - (ages.min or 0) <= 30
     if wanted.ages is None:
-        return 0.0 if narrow else 0.6
-    return 1.0 if narrow else 0.8
+        return 0.6
+    return 1.0 if ages.max is not None and ages.max - (ages.min or 0) <= 30 else 0.8
 
 
 def _distance(entry: Entry, wanted: Wanted, _moment: Moment, limits: Limits) -> float:

@@ -47,6 +47,12 @@ PRESCRIBERS: list[Row] = [
     ({"age": {"min": None, "max": 25}}, {"birth_date": "2000-11-02"}, {}, [("age", 25, 26)]),
     ({}, {"birth_date": "2008"}, {}, []),  # may be 18: unknown is not false
     ({}, {"birth_date": "2009"}, {}, [("age", 18, 17)]),  # cannot be
+    ({"age": {"min": 11, "max": 25}}, {"birth_date": None}, {}, [("age", 25, None)]),  # nobody of unknown age goes to the young people's
+    ({"age": {"min": 50, "max": None}}, {"birth_date": None}, {}, [("age", 50, None)]),  # nor to the old people's
+    ({"age": {"min": None, "max": 25}}, {"birth_date": None}, {}, [("age", 25, None)]),
+    ({"age": {"min": 16, "max": None}}, {"birth_date": None}, {}, []),
+    ({"age": {"min": 18, "max": None}}, {"birth_date": None}, {}, []),  # taken for an adult, as most are
+    ({"age": {"min": None, "max": None}}, {"birth_date": "soon"}, {}, []),
     ({"languages": ["cy"]}, {"language_spoken": "en"}, {}, [("language", "en", ["cy"])]),
     ({"languages": ["en"]}, {"language_spoken": "cy"}, {}, []),  # scored down and told, not left without anybody
     ({"languages": ["cy"]}, {"language_spoken": "pl"}, {}, [("language", "pl", ["cy"])]),
@@ -90,6 +96,7 @@ ASSETS: list[Row] = [
     ({"areas": []}, {}, {"place": UNKNOWN}, [("area", [], None)]),  # nothing known on either side
     ({"verified_on": "2024-11-01"}, {}, {}, [("unverified", 730, 731)]),
     ({"verified_on": None}, {}, {}, []),
+    ({"age": {"min": 11, "max": 25}}, {"birth_date": None}, {}, [("age", 25, None)]),
     ({}, {"share": False}, {}, [("consent", "signposting", "offer")]),
     ({"tier": "signposting"}, {"share": False}, {}, []),  # the person is told of it, nobody is told of the person
     ({}, {"share": None}, {}, []),  # advice to the prescriber; the yes is asked before any offer

@@ -46,7 +46,6 @@ PARTS: list[tuple[str, Prescriber | Asset, Changed, Changed, float]] = [
     ("age", prescriber(), {}, {}, 0.8),
     ("age", prescriber(age={"min": 60, "max": 90}), {}, {}, 1.0),
     ("age", prescriber(age={"min": None, "max": None}), {}, {}, 0.7),
-    ("age", prescriber(age={"min": 11, "max": 25}), {"birth_date": None}, {}, 0.0),  # nobody of unknown age goes to the young people's first
     ("age", prescriber(), {"birth_date": None}, {}, 0.6),
     ("distance", asset(), {}, {"place": AT_HOME}, 1.0),
     ("distance", asset(), {}, {"place": UP_THE_VALLEY}, 0.5),
