@@ -9,6 +9,7 @@ from functools import cache
 from schemas.codes.data_files import HUB_CODES, SNOMED, data_file, system_name
 
 SERVICE_SYSTEM = f"{HUB_CODES}service"
+_SENTENCE = re.compile(r"[.;!?\n]")
 
 
 class ServiceState(StrEnum):
@@ -41,15 +42,19 @@ def service_of(system: str | None, code: str | None, words: str | None = None) -
 
 
 def service_of_text(words: str | None) -> ServiceState:
-    """What words that name a service say: social prescribing anywhere in them wins; else another specialty, where they name nothing more.
+    """What words that name a service say: social prescribing anywhere in them wins, unless it is what they say no to; else another specialty,
+    where they name nothing more.
 
-    "Referral to cardiology clinic" names another service; "support after cardiology treatment" does not.
+    "Referral to cardiology clinic" names another service, and so does "not social prescribing"; "support after cardiology treatment" does not.
     """
-    plain = " ".join("and" if word == "&" else word for word in re.findall(r"[\w&]+", (words or "").casefold()))
+    sentences = [_plain(sentence) for sentence in _SENTENCE.split((words or "").casefold())]
+    plain = " ".join(sentence for sentence in sentences if sentence)
     if not plain or plain in _codes("generic", "texts"):
         return ServiceState.UNSTATED
-    if _social_prescribing().search(plain):
+    if any(_social_prescribing().search(_refused().sub(" ", sentence)) for sentence in sentences):
         return ServiceState.SOCIAL_PRESCRIBING
+    if any(_refused().search(sentence) for sentence in sentences):
+        return ServiceState.OTHER
     return ServiceState.OTHER if _only_a_specialty(plain) else ServiceState.UNSTATED
 
 
@@ -72,6 +77,17 @@ def specialty_name(code: str) -> str | None:
 
 def _codes(part: str, kind: str) -> frozenset[str]:
     return frozenset(data_file("services")[part][kind])
+
+
+def _plain(sentence: str) -> str:
+    return " ".join("and" if word == "&" else word for word in re.findall(r"[\w&]+", sentence))
+
+
+@cache
+def _refused() -> re.Pattern[str]:
+    """Social prescribing after a word that says no to it, with nothing between them that says anything."""
+    refusing, between = (f"(?:{'|'.join(map(re.escape, data_file('services')['refusing'][name]))})" for name in ("words", "between"))
+    return re.compile(rf"(?<!\w){refusing}(?: {between})* {_social_prescribing().pattern}")
 
 
 @cache

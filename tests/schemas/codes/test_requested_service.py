@@ -42,6 +42,16 @@ def test_a_coding_says_which_service(system: str | None, code: str | None, words
         ("presgripsiynu cymdeithasol", SP),
         ("Atgyfeiriad i Bresgripsiynu Cymdeithasol", SP),  # softened after i
         ("Cardiology; please also refer to social prescribing", SP),  # ours anywhere wins
+        ("Cardiology (not social prescribing)", OTHER),  # unless it is what they say no to
+        ("Not for social prescribing", OTHER),
+        ("Cardiology rather than social prescribing", OTHER),
+        ("Social worker, declined link worker", OTHER),
+        ("Cardioleg, nid presgripsiynu cymdeithasol", OTHER),
+        ("Not suitable for referral to social prescribing", OTHER),
+        ("Social prescribing, not cardiology", SP),
+        ("Cardiology? No. Social prescribing", SP),  # the no answers something else
+        ("Not only cardiology but social prescribing", SP),
+        ("Social prescribing: link worker, no social prescriber known", SP),  # said twice, once without a no
         ("Cardiology", OTHER),
         ("Referral to Trauma & Orthopaedics outpatient clinic", OTHER),
         ("Adran Cardioleg", OTHER),
