@@ -23,7 +23,7 @@ def explain_assign(
 ) -> Text:
     """Why this prescriber, and which assets as advice."""
     chosen = prescribers[0].entry
-    about = (*_request(wanted), *_choice(chosen, wanted, moment), *_proposals(assets, wanted, policy), *_unmet(unmet))
+    about = (*_request(wanted), *_choice(chosen, wanted, moment), *_sharing(wanted), *_proposals(assets, wanted, policy), *_unmet(unmet))
     others = (say("explain.others", number=len(prescribers) - 1),) if len(prescribers) > 1 else (say("explain.only-one"),)
     return _said((*about, *others))
 
@@ -68,6 +68,12 @@ def _choice(entry: Entry, wanted: Wanted, moment: Moment) -> Iterator[Text]:
     if row.first_contact_days is not None:
         yield say("explain.first-contact", days=row.first_contact_days)
     yield say("explain.verified", day=day_words(row.verified_on)) if row.verified_on else say("explain.verified.never")
+
+
+def _sharing(wanted: Wanted) -> Iterator[Text]:
+    """The person's own yes or no to groups being told of them; without either nothing is said, and the prescriber asks."""
+    if wanted.shares_with_community is not None:
+        yield say("explain.sharing.yes" if wanted.shares_with_community else "explain.sharing.no")
 
 
 def _proposals(assets: tuple[Candidate, ...], wanted: Wanted, policy: Policy) -> Iterator[Text]:

@@ -42,12 +42,16 @@ def day_words(day: date) -> Text:
 
 
 def area_words(wanted: Wanted) -> Text:
-    """Where the person lives, as far as it is known: authorities, with their shares when there is more than one or part lies outside Wales."""
+    """Where the person lives, as far as it is known: authorities, when there is more than one or part lies outside Wales with their shares of all
+    addresses of the district. (The weights of a place are shares of its addresses in Wales.)"""
     if not wanted.shares:
         return text("explain.area.unknown" if wanted.anywhere else "explain.area.outside")
     if max(wanted.shares.values()) >= 1:
         return authorities()[next(iter(wanted.shares))].name
-    parts = (say("explain.area.share", area=authorities()[code].name, percent=min(99, max(1, round(100 * weight)))) for code, weight in wanted.shares.items())
+    places = [(authorities()[code].name, weight) for code, weight in wanted.shares.items()]
+    if wanted.in_wales < 0.995:
+        places.append((text("explain.area.outside"), 1 - wanted.in_wales))
+    parts = (say("explain.area.share", area=name, percent=min(99, max(1, round(100 * weight)))) for name, weight in places)
     return text("explain.area.uncertain", areas=listed(parts))
 
 

@@ -219,6 +219,25 @@ def test_it_names_no_person_no_identifier_no_free_text_and_no_service() -> None:
         assert secret not in words.en + words.cy
 
 
+def test_a_yes_or_no_to_groups_is_said_and_silence_is_not() -> None:
+    here = directory((prescriber(),), (asset(tier="signposting"),))  # proposed either way: only the sentence differs
+    no, yes = (text(f"explain.sharing.{answer}").en for answer in ("no", "yes"))
+    for share, wanted in ((True, [True, False]), (False, [False, True]), (None, [False, False])):
+        found = referral(**PERSON, share=share)  # type: ignore[arg-type]
+        words = said(decide(found, here, POLICY, moment_of(found)))
+        assert [yes in words, no in words] == wanted
+
+
+def test_a_district_across_the_border_names_its_measure_and_what_lies_outside() -> None:
+    """SY10: of the addresses in Wales nearly all are in Powys, of all addresses about a quarter."""
+    found = referral(**{**PERSON, "postcode": "SY10 9AA"})  # type: ignore[arg-type]
+    measured = re.search(r"by shares of all its addresses: ([^.]*)\.", said(decide(found, DEMO, POLICY, moment_of(found))))
+    assert measured is not None
+    percents = {name.strip(): int(percent) for name, percent in re.findall(r"([^;(]+) \((\d+) %\)", measured[1])}
+    assert sum(percents.values()) == pytest.approx(100, abs=2)
+    assert "outside Wales" in percents
+
+
 def test_a_held_referral_says_why_in_the_words_of_its_reasons() -> None:
     found = referral(**PERSON)  # type: ignore[arg-type]
     held = decide(found, DEMO, POLICY, moment_of(found, triage=Triage(Result.HOLD, (Reason.IDENTITY_CONFLICT,))))
