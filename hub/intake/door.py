@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from hub.crashpoints import crash
@@ -31,6 +32,8 @@ from schemas.messages import Accepted, Committed, Fact, InboundMessage, InFlight
 from schemas.rejection import Issue, Reason, Rejected
 
 _PATIENCE = 2.0
+_LARGE = 64 * 1024
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class Intake:
 
     async def _receive(self, registered: Registered, message: InboundMessage, client: Client, key: str, transport: str) -> Reply:
         self.gate()
-        translation = registered.connector.translate(message)
+        translation = await _aside(message, registered.connector.translate, message)
         _together(translation.facts)
         trace = current_trace()
         if message.received_at is None:
@@ -91,7 +94,7 @@ class Intake:
 
     async def _create(self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival) -> Reply:
         ids = [uuid4() for fact in translation.facts if fact.type is FactType.RECEIVED]
-        creation = self._creation(registered, message, translation, arrival, ids, frozenset())
+        creation = await _aside(message, self._creation, registered, message, translation, arrival, ids, frozenset())
         return self._said(registered, message, await self.ledger.commit(creation), arrival, translation)
 
     def _creation(
@@ -226,3 +229,8 @@ def _together(facts: tuple[Fact, ...]) -> None:
 def _tell(outcome: str, transport: str) -> None:
     name = "mllp" if transport == "mllp" else "kafka" if transport.startswith("from.") else "http"
     count("hub_messages_total", transport=name, outcome=outcome)
+
+
+async def _aside(message: InboundMessage, work: Callable[..., T], *arguments: object) -> T:
+    """Do this work for the message; for a large one in a thread, so that the others at the door need not wait for it."""
+    return await asyncio.to_thread(work, *arguments) if len(message.body) > _LARGE else work(*arguments)
