@@ -40,6 +40,8 @@ class Denial:
         self._nots, self._denials = frozenset(words.nots), frozenset(words.denials)
         self._between, self._others, self._lacking = frozenset(words.between), frozenset(words.others), frozenset(words.lacking)
         self._undone_before, self._undone_after = frozenset(words.undone_before), frozenset(words.undone_after)
+        self._turns, self._dark = frozenset(words.turns), frozenset(words.dark)
+        self._plain, self._social = frozenset(words.plain), frozenset(words.social)
         self._told_to, self._said_by, self._reporting = frozenset(words.told_to), frozenset(words.said_by), frozenset(words.reporting)
         self._plans, self._thoughts, self._fillers = frozenset(words.plans), frozenset(words.thoughts), frozenset(words.fillers)
         self._answers, self._undone_later = Phrases(words.answers), Phrases(words.undone_later)
@@ -99,11 +101,22 @@ class Denial:
             word, before = text.words[index], text.breaks[index]
             if before == STOP:
                 break
-            if word in self._undone_after:
+            if word in self._undone_after or (word in self._turns and self._is_dark(heard, index + 1)):
                 return True
             if before in (COMMA, SEMICOLON) and word not in self._between and index not in heard.risky:
                 break
         return any(first == 0 or text.words[first - 1] not in self._nots for first, _ in self._undone_later.found(text, end, end + _LATER))
+
+    def _is_dark(self, heard: Heard, first: int) -> bool:
+        """Whether what follows a turn, to the end of its sentence, takes the denial back. Plain being and having ("is very lonely") do so only
+        where nothing plainly social is what is meant."""
+        text, last = heard.text, first
+        while last < len(text.words) and text.breaks[last] < STOP:
+            last += 1
+        words = text.words[first:last]
+        if any(at in heard.risky for at in range(first, last)) or not self._dark.isdisjoint(set(words) - self._plain):
+            return True
+        return not self._plain.isdisjoint(words) and self._social.isdisjoint(words)
 
     def _told_by_others(self, text: Read, end: int, denies: bool) -> bool:
         """Whether it was denied to somebody close ("denies it to her family"), or is somebody else's word ("reported by the husband")."""
