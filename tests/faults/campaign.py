@@ -63,7 +63,8 @@ async def play(hub: Running, armed: Sequence[Armed], number: int, seed: int) -> 
     await _send(hub, number, seed, overdue=any(one.name == "watch.detected" for one in armed))
     for one in armed:
         await until(lambda one=one: _reached(hub, one, number), 90, f"{one} was never reached (round {number}, seed {seed})")
-    # A dead courier's deliveries are another's after a lease of most of a minute; it is dead, so the lease may end now.
+    # A dead courier's deliveries are another's after a lease of most of a minute, which test_leases.py waits out; here it may end now, for a round
+    # would take a minute longer and nothing else in it would differ.
     await hub.rows("UPDATE delivery SET claimed_until = now() WHERE state = 'pending' AND claimed_until > now() RETURNING id")
     if not await settled(hub.pool, 120):
         raise TimeoutError(f"not at rest after {', '.join(map(str, armed))} (round {number}, seed {seed}): {await _restless(hub)}")

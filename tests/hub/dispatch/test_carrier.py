@@ -178,6 +178,19 @@ async def test_what_a_dead_courier_held_is_sent_by_another_with_the_same_id(benc
         assert gp.seen[0].headers["webhook-id"] == str(delivery)
 
 
+async def test_a_lease_that_ends_by_itself_lets_another_courier_send(bench: Bench) -> None:
+    """Nobody sweeps and nobody touches the row: time alone does it."""
+    async with receiver() as gp:
+        delivery = await _told(bench, gp.url)
+        pool, sealing = bench.record.ledger.pool, bench.record.ledger.sealing
+        assert [one.id for one in await delivering.claim(pool, sealing, delivering.Wanted("webhook", lease=1.0))] == [delivery]
+        assert await carried(bench.webhooks(gp.port)) == 0
+        async with asyncio.timeout(20):
+            while not await carried(bench.webhooks(gp.port)):  # noqa: ASYNC110  (what is waited for is time in the database)
+                await asyncio.sleep(0.1)
+        assert [got.headers["webhook-id"] for got in gp.seen] == [str(delivery)]
+
+
 async def test_a_carrier_that_is_woken_delivers_and_stops_in_good_order(bench: Bench) -> None:
     async with receiver(hold=0.1) as gp:
         carrier = bench.webhooks(gp.port, pace=Pace(poll=60))
