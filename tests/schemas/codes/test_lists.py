@@ -172,6 +172,8 @@ def test_hl7_tables_are_said_in_the_words_of_fhir(found: str | None, wanted: str
     assert found == wanted
 
 
-@pytest.mark.parametrize(("name", "nhs"), [("NHS", True), ("nh", True), ("NI", True), ("NHSNMBR", True), ("2.16.840.1.113883.2.1.4.1", True), ("PI", False), ("", False)])
+@pytest.mark.parametrize(
+    ("name", "nhs"), [("NHS", True), ("nh", True), ("NI", True), ("NHSNMBR", True), ("2.16.840.1.113883.2.1.4.1", True), ("PI", False), ("", False)]
+)
 def test_an_authority_or_type_says_that_it_is_an_nhs_number(name: str, nhs: bool) -> None:
     assert names_nhs_number(name) is nhs
