@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 import orjson
 import pytest
@@ -13,7 +13,7 @@ from schemas.lifecycle import Applied, Update, open_referral
 from schemas.task import Party, ReferralState, Role, TaskState, TaskStatus
 from tests.hub.making import clocks, locked
 
-_ID = uuid4()
+_ID = UUID(int=1)
 _HAND_OVER = task_id(_ID, Role.HAND_OVER, 1)
 
 
