@@ -15,7 +15,7 @@ from schemas.events import FHIR_CONTENT, JSON_CONTENT, Event, FactType, NotAnEve
 from schemas.lifecycle import MOVES
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123000, UTC)
-EVENT = Event(UUID(int=1), FactType.ACCEPTED, str(UUID(int=2)), "Task/1", AT, "/routing", 3, "journey", "cause", None, FHIR_CONTENT, b'{"resourceType":"Bundle"}')
+EVENT = Event(UUID(int=1), FactType.ACCEPTED, f"{UUID(int=2)}", "Task/1", AT, "/routing", 3, "way", "why", None, FHIR_CONTENT, b'{"resourceType":"Bundle"}')
 
 
 @pytest.mark.parametrize(
