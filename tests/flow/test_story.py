@@ -69,6 +69,8 @@ async def test_a_death_stops_what_is_open_and_both_ends_hear_of_it(hub: Running)
         referred = await hospital.order("refer", seed=73, number=1)
         found = await hub.rows("SELECT r.id, r.ref FROM referral r JOIN request q ON q.referral_id = r.id WHERE q.key LIKE '%' || $1", referred["control"])
         await comes_to(hub, str(found[0]["id"]), "accepted")
+        # a death takes back what is still on its way to be told, so that what came before must have been heard
+        await until(lambda: _told_times(hub, found[0]["ref"], 2), 60, "the hospital to hear assigned and accepted")
         assert (await hospital.order("death", seed=73, number=1))["code"] == "AA"
         assert (await comes_to(hub, str(found[0]["id"]), "person-died"))[-1] == "person-died"
         await hears(cases, str(found[0]["id"]), "assigned", "person-moved", "person-died")
