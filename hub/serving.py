@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import signal
 import socket
@@ -39,6 +40,8 @@ from schemas.topics import FROM_CLIENT, TO_CLIENT, TOPICS, Topic
 PROCESSES: tuple[str, ...] = ("intake,reading", "relay", "routing", "dispatch,watch")
 _STOP_SECONDS = 30.0
 _READY_SECONDS = 60.0
+_BELOW_EPHEMERAL = range(20_000, 32_768)
+_LOOKS = 50
 Say = Callable[[str], None]
 
 
@@ -197,12 +200,15 @@ def topic_specs(clients: Sequence[str]) -> list[TopicSpec]:
 
 
 def _free(address: Address) -> Address:
-    """The address with a real port where 0 asked for any."""
+    """The address with a real port where 0 asked for any. Between our look and the stage's own binding nobody may be given the same port, so
+    it is drawn from below those that the kernel hands out by itself (from 32768 on Linux, from 49152 elsewhere)."""
     if address.port:
         return address
-    with socket.socket() as asking:
-        asking.bind((address.host, 0))
-        return Address(address.host, asking.getsockname()[1])
+    for port in random.SystemRandom().sample(_BELOW_EPHEMERAL, _LOOKS):
+        with socket.socket() as asking, suppress(OSError):
+            asking.bind((address.host, port))
+            return Address(address.host, port)
+    raise Misconfigured(f"No port between {_BELOW_EPHEMERAL[0]} and {_BELOW_EPHEMERAL[-1]} is free on {address.host}: name one instead of 0.")
 
 
 async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
