@@ -14,6 +14,7 @@ import orjson
 from hub.settings import Address
 from hub.transports.mllp_frames import Deframer, Frame, framed
 from schemas.hl7v2 import read_header
+from schemas.hl7v2.escapes import decode
 from schemas.identifiers import ReferralRef
 from schemas.words import Text, text
 
@@ -73,7 +74,8 @@ async def send_hl7(door: Address, content: bytes, seconds: float = 30.0) -> Answ
     codes = [one[2] for one in found]
     outcome: Outcome = "accepted" if codes[-1] in ("AA", "CA") else "not-stored" if codes[-1] in ("AE", "CE") else "refused"
     words = [field for field in found[-1][3].split(found[-1][1])[1:2] if field]
-    sentence = Text(words[0], words[0]) if words else text(_WORDS[outcome])
+    said = decode(words[0], header.separators) if words else ""
+    sentence = Text(said, said) if said else text(_WORDS[outcome])
     return Answer(outcome, " ".join(codes), header.control_id, sentence)
 
 

@@ -110,6 +110,18 @@ async def test_acknowledgements_are_read_as_the_message_asked_for_them(parts: tu
     assert (answer.outcome, answer.status) == (outcome, status)
 
 
+async def test_what_an_acknowledgement_says_is_read_without_its_escapes() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\x1c\r")
+        writer.write(framed(b"MSH|^~\\&\rMSA|AR|1|Send REF\\S\\I12."))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        answer = await send_hl7(Address("127.0.0.1", server.sockets[0].getsockname()[1]), b"MSH|^~\\&|A|B|C|D|20260302||ZZZ|1|P|2.4", 5)
+    assert answer.sentence.en == "Send REF^I12."
+
+
 async def _sent(reply: object, content: bytes) -> Answer:
     async with httpx.AsyncClient(transport=httpx.MockTransport(reply), base_url="http://hub") as door:  # type: ignore[arg-type]
         return await send_fhir(door, content, "key", "one")
