@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.skips import pytest_runtest_logreport, pytest_sessionfinish
-from tests.stores import database, stores, template, topic_prefix
+from tests.stores import database, secured, stores, template, topic_prefix
 
-__all__ = ["database", "pytest_runtest_logreport", "pytest_sessionfinish", "stores", "template", "topic_prefix"]
+__all__ = ["database", "pytest_runtest_logreport", "pytest_sessionfinish", "secured", "stores", "template", "topic_prefix"]

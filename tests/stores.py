@@ -1,7 +1,8 @@
 """The real PostgreSQL and the real Kafka of a test run: given addresses, else containers where Docker answers, else the embedded ones.
 
-`stores` gives the addresses, once a run. `database` gives the dsn of a database of the test's own, made from a migrated template
-and dropped afterwards. `topic_prefix` gives what to put before topic and group names, so that no test meets another's records.
+`stores` gives the addresses, once a run; `secured` those of a Kafka that asks for a login. `database` gives the dsn of a database of the
+test's own, made from a migrated template and dropped afterwards. `topic_prefix` gives what to put before topic and group names, so that no
+test meets another's records.
 """
 
 from __future__ import annotations
@@ -40,6 +41,16 @@ async def stores() -> AsyncIterator[StoreAddresses]:
     given = _given()
     source = _as_given(given) if given else containers() if docker_answers() else _embedded()
     async with source as addresses:
+        yield addresses
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def secured(stores: StoreAddresses) -> AsyncIterator[StoreAddresses]:
+    """Stores whose Kafka asks for a login: the run's own where it does; else embedded ones beside it, so that no test of access passes unasked."""
+    if stores.kafka_user is not None:
+        yield stores
+        return
+    async with _embedded() as addresses:
         yield addresses
 
 

@@ -14,14 +14,13 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka import Consumer
 from confluent_kafka import TopicPartition as Part
 
-from hub.embedded.stores import EmbeddedStores, StoreAddresses
+from hub.embedded.stores import StoreAddresses
 from hub.ledger.database import open_pool
 from hub.ledger.sealing import Sealing
 from hub.security.kafka_access import KafkaAccess
 from hub.security.registration import NewClient, add_client
 from hub.security.scopes import USUAL
 from hub.serving import topic_specs
-from tests.stores import cache
 
 MINE, THEIRS = "case-mine", "case-theirs"
 NOT_TO_WRITE = ("referrals", "referral-status", f"to.{MINE}", f"to.{THEIRS}", f"from.{THEIRS}")
@@ -80,17 +79,6 @@ class Broker:
         if found is None:
             return "nothing"
         return refused.name() if (refused := found.error()) is not None else found.value() or b""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def secured(stores: StoreAddresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StoreAddresses]:
-    """The run's Kafka where it asks for a login; else an embedded one of this module's own."""
-    if stores.kafka_user is not None:
-        yield stores
-        return
-    own = EmbeddedStores(tmp_path_factory.mktemp("secured"), cache(), lambda _line: None)
-    yield await own.start()
-    await own.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -17,10 +17,9 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from hub.embedded.stores import EmbeddedStores, StoreAddresses
+from hub.embedded.stores import StoreAddresses
 from hub.errors import Misconfigured, Unavailable
 from hub.security.kafka_access import KafkaAccess, TopicSpec
-from tests.stores import cache
 
 PASSWORDS = {"surgery": "prawf-1", "caseload": "prawf-2"}
 FORBIDDEN = (TopicAuthorizationFailedError, UnknownTopicOrPartitionError, GroupAuthorizationFailedError)
@@ -28,17 +27,6 @@ FORBIDDEN = (TopicAuthorizationFailedError, UnknownTopicOrPartitionError, GroupA
 
 class ReadRefusedError(Exception):
     """What the broker said instead of a record."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def secured(stores: StoreAddresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StoreAddresses]:
-    """The run's Kafka where it asks for a login; else an embedded one of this module's own."""
-    if stores.kafka_user is not None:
-        yield stores
-        return
-    own = EmbeddedStores(tmp_path_factory.mktemp("secured"), cache(), lambda _line: None)
-    yield await own.start()
-    await own.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
