@@ -22,7 +22,8 @@ from hub.ledger.audit import keep_chained
 from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
 from hub.ledger.epoch import check_key, kafka_epoch
-from hub.ledger.relay import Notifier, Relay
+from hub.ledger.relay import Relay
+from hub.ledger.waking import Notifier
 from hub.metrics_door import metrics_door
 from hub.parts import Hub
 from hub.places import Places

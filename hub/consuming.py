@@ -110,6 +110,7 @@ class Consumer:
         if held:
             await parking.park(self.ledger.pool, self.stage, held)
             count("hub_events_total", len(held), stage=self.stage, outcome="parked")
+            log(LogEvent.EVENT_PARKED, "warning", stage=self.stage, count=len(held))
         await self._digest([pair for pair in events if UUID(pair[0].key) not in waiting])
 
     async def _digest(self, live: list[tuple[Event, ConsumerRecord]]) -> None:

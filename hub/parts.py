@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from hub.deciding.policy import Policy
 from hub.ledger.commit import Ledger
-from hub.ledger.relay import Notifier
 from hub.ledger.sealing import Sealing
+from hub.ledger.waking import Notifier
 from hub.places import Places
 from hub.registry import Registry
 from hub.security.clients import Clients

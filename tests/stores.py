@@ -7,16 +7,13 @@ test meets another's records.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +22,7 @@ import pytest
 import pytest_asyncio
 
 from hub.embedded.stores import EmbeddedStores, StoreAddresses
+from hub.ledger.migrate import upgrade
 from hub.settings import load
 
 _log = logging.getLogger("tests.stores")
@@ -59,7 +57,7 @@ async def template(stores: StoreAddresses) -> AsyncIterator[str]:
     """The name of a migrated database that `database` copies."""
     name = f"hub_template_{secrets.token_hex(4)}"
     await _execute(stores.database, f'CREATE DATABASE "{name}"')
-    await _migrate(at(stores.database, name))
+    await upgrade(at(stores.database, name))
     yield name
     await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -106,17 +104,6 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.execute(statement, timeout=60)
     finally:
         await connection.close()
-
-
-async def _migrate(dsn: str) -> None:
-    """The ledger's own upgrade, in a thread of its own when it is not a coroutine (it may run a loop itself)."""
-    if find_spec("hub.ledger") is None or find_spec("hub.ledger.migrate") is None:
-        return
-    upgrade: Callable[[str], object] = import_module("hub.ledger.migrate").upgrade
-    if inspect.iscoroutinefunction(upgrade):
-        await upgrade(dsn)
-    else:
-        await asyncio.to_thread(upgrade, dsn)
 
 
 def _given() -> StoreAddresses | None:

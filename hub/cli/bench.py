@@ -65,7 +65,7 @@ def match(seconds: Annotated[float, typer.Option(help="How long on each director
 
 
 def _show(found: dict[str, object], as_json: bool) -> None:
-    """The result, and exit 70 when what was acknowledged is not what is stored."""
+    """The result, and exit 75 when what was acknowledged is not what is stored."""
     if as_json:
         print(line(found))
     else:

@@ -22,7 +22,7 @@ from hub.embedded.data_folder import kafka_login
 from hub.embedded.run_file import RunFile, read_run_json
 from hub.errors import Misconfigured, Unavailable
 from hub.ledger.database import Pool, lent, open_pool
-from hub.ledger.relay import event_of
+from hub.ledger.records import event_of
 from hub.ledger.sealing import Sealing, read_secret
 from hub.security.kafka_access import KafkaAccess
 from hub.settings import Settings, environment_of_its_own

@@ -15,7 +15,7 @@ from hub.errors import Unavailable
 from hub.ledger import delivering
 from hub.ledger.commit import Ledger
 from hub.ledger.database import LOST, connect, lent
-from hub.ledger.relay import CHANNEL
+from hub.ledger.waking import CHANNEL
 from hub.registry import Registry
 from hub.settings import Settings
 from hub.telemetry import LogEvent, gauge, log

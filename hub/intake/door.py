@@ -147,7 +147,8 @@ class Intake:
             case Done(answer=stored, referrals=referrals) if stored is not None:
                 facts = [fact.type.value for fact in translation.facts]
                 first = str(referrals[0]) if referrals else None
-                log(LogEvent.MESSAGE_ACCEPTED, connector=name, client=arrival.client, referral=first, fact=",".join(facts), warnings=len(translation.warnings))
+                said = LogEvent.MESSAGE_ACCEPTED if facts else LogEvent.MESSAGE_IGNORED
+                log(said, connector=name, client=arrival.client, referral=first, fact=",".join(facts), warnings=len(translation.warnings))
                 for fact in facts:
                     count("hub_facts_total", fact=fact)
                 _tell("accepted" if facts else "ignored", message.target)

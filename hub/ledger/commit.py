@@ -22,6 +22,7 @@ from hub.ledger.amend import RequestRaced
 from hub.ledger.changes import Amendment, Change, Creation, Outcome
 from hub.ledger.database import LOST, TOO_LONG, TRY_AGAIN, Pool, outage
 from hub.ledger.sealing import Sealing
+from hub.telemetry import count, observe
 
 LARGEST_BATCH = 64
 MOST_BYTES = 4 * 2**20
@@ -99,7 +100,10 @@ class Ledger:
                 await self._commit_batch(batch)
             finally:
                 self._writing -= 1
-            self._batch_seconds += 0.1 * (time.perf_counter() - started - self._batch_seconds)
+            took = time.perf_counter() - started
+            self._batch_seconds += 0.1 * (took - self._batch_seconds)
+            observe("hub_commit_seconds", took)
+            observe("hub_commit_rows", len(batch))
 
     def _next_batch(self) -> list[Waiting]:
         """Up to 64 changes of one kind, and of about 4 MiB, from the head of the queue; order within a kind is kept."""
@@ -127,12 +131,14 @@ class Ledger:
             if len(batch) == 1:
                 _fail(batch, fault)
             else:
+                count("hub_commit_singly_total")
                 for one in batch:
                     await self._commit_batch([one])
 
     async def _commit_singly(self, batch: list[Waiting], fault: Unavailable) -> None:
         """What took too long together, one by one; after two outages the rest is not tried: then it is the database, not the batch."""
         outages = 0
+        count("hub_commit_singly_total")
         try:
             for one in batch if len(batch) > 1 else ():
                 if outages == _OUTAGES:

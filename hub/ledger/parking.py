@@ -15,7 +15,7 @@ import orjson
 from asyncpg import Connection, Record
 
 from hub.ledger.database import Pool, lent
-from hub.ledger.relay import event_of
+from hub.ledger.records import event_of
 from hub.ledger.sealing import Sealing
 from schemas.events import Event
 

@@ -9,27 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import asyncpg
-import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from hub.crashpoints import crash
 from hub.errors import Unavailable
 from hub.ledger.database import LOST, connect
-from hub.ledger.sealing import NotReadable, Sealing
+from hub.ledger.records import records_of
+from hub.ledger.sealing import Sealing
+from hub.ledger.waking import CHANNEL
 from hub.telemetry import LogEvent, count, gauge, log
 from hub.transports.kafka import KafkaLogin, close, open_producer
-from schemas.events import JSON_CONTENT, Event, FactType, event_id_on, to_record
-from schemas.topics import REFERRALS, STATUS
 
 SHARDS = 64
-CHANNEL = "outbox"
 _SHARD_LOCK, _LIVE_LOCK, REPUBLISH_LOCK = 7_000_010, 7_000_011, 7_000_012
 _PENDING = """
 SELECT o.seq AS place, o.shard, o.topic, o.delivery_id, e.*, r.sealing_key, d.body, d.content_type FROM outbox o
@@ -52,12 +49,8 @@ ON CONFLICT DO NOTHING
 """
 _NEVER = (UnknownTopicOrPartitionError, TopicAuthorizationFailedError, MessageSizeTooLargeError)
 _TOPIC_SECONDS = 2.0
-_COALESCE_SECONDS = 0.015
 _GIVE_UP_SECONDS = 600.0
 _LOOK_AGAIN_SECONDS = 10.0
-_LOST: tuple[type[BaseException], ...] = (Unavailable, *LOST)
-_NOT_THIN = frozenset({"ce_correlationid", "ce_causationid", "ce_traceparent"})
-Record = tuple[str, bytes, list[tuple[str, bytes]], bytes]
 
 
 class Opened(Protocol):
@@ -68,7 +61,7 @@ class Opened(Protocol):
 
 @dataclass(slots=True)
 class Relay:
-    """One relay. `wake()` when something was committed; it also looks by itself every `poll` seconds. `publish_first` is a seeded bug."""
+    """One relay. `wake()` when something was committed; it also looks by itself every `poll` seconds."""
 
     dsn: str
     access: KafkaLogin
@@ -92,6 +85,7 @@ class Relay:
             try:
                 await self._session()
             except (Unavailable, KafkaError, *LOST) as fault:
+                gauge("hub_store_up", 0, store="kafka")
                 log(LogEvent.RELAY_STOPPED, "warning", error=fault, retry_after=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 3.0)
@@ -103,6 +97,7 @@ class Relay:
         try:
             await connection.add_listener(CHANNEL, lambda *_: self.wake())
             producer = await self.opened(self.access)
+            gauge("hub_store_up", 1, store="kafka")
             try:
                 await self._relay(connection, producer)
             finally:
@@ -119,6 +114,7 @@ class Relay:
         while True:
             if loop.time() >= next_share:
                 await self._share(connection)
+                await waiting(connection)
                 next_share = loop.time() + 1.0
             self._awake.clear()
             async with _may_send(connection) as may:
@@ -184,7 +180,8 @@ class Relay:
             if row["topic"] is not None:
                 async with asyncio.timeout(_TOPIC_SECONDS):
                     await producer.partitions_for(self.access.topic(row["topic"]))
-            return [await producer.send(self.access.topic(topic), value, key=key, headers=headers) for topic, key, headers, value in self._records(row)]
+            records = records_of(row, self.sealing)
+            return [await producer.send(self.access.topic(topic), value, key=key, headers=headers) for topic, key, headers, value in records]
         except KafkaError as fault:
             return self._refused(row, fault)
         except TimeoutError:
@@ -201,50 +198,6 @@ class Relay:
             log(LogEvent.DISPATCH_FAILED, "warning", stage="relay", delivery=str(row["delivery_id"]), reason=fault, transport="kafka")
         if refused:
             await connection.execute(_UNDELIVERABLE, [row["place"] for row, _ in refused], self.give_up_seconds, refused[0][1])
-
-    def _records(self, row: asyncpg.Record) -> list[Record]:
-        event = event_of(row, self.sealing)
-        if row["topic"] is not None:
-            return [(row["topic"], *to_record(_copy(event, row["topic"], self._body(row), row["content_type"])))]
-        thin = _copy(event, STATUS.name, row["thin"].encode(), JSON_CONTENT)
-        return [(REFERRALS.name, *to_record(event)), (STATUS.name, *_plain(to_record(thin), event.type, row["thin"]))]
-
-    def _body(self, row: asyncpg.Record) -> bytes:
-        """What a client is told; of an erased referral, or of bytes that do not open, an empty object: one row never stops the others."""
-        try:
-            return self.sealing.key(row["referral_id"], row["sealing_key"]).open(f"delivery|{row['delivery_id']}", row["body"] or b"")
-        except NotReadable:
-            return b"{}"
-
-
-def event_of(row: asyncpg.Record, sealing: Sealing) -> Event:
-    """The event that a row of `event` (with the referral's `sealing_key`) holds; of an erased referral only its thin part."""
-    try:
-        data, content = sealing.key(row["referral_id"], row["sealing_key"]).open(f"event|{row['id']}", row["payload"]), None
-    except NotReadable:
-        data, content = row["thin"].encode(), JSON_CONTENT
-    event = Event(
-        id=row["id"], type=FactType(row["type"]), key=str(row["referral_id"]), subject=row["subject"], time=_utc(row["time"]), source=row["source"],
-        sequence=row["version"], correlation=row["correlation"], causation=row["causation"], trace=row["trace"], data=data,
-    )  # fmt: skip
-    return replace(event, content_type=content) if content else event
-
-
-def _copy(event: Event, topic: str, data: bytes, content_type: str) -> Event:
-    return replace(event, id=event_id_on(topic, event.id), content_type=content_type, data=data)
-
-
-def _plain(record: tuple[bytes, list[tuple[str, bytes]], bytes], fact: FactType, thin: str) -> tuple[bytes, list[tuple[str, bytes]], bytes]:
-    """The thin copy's headers say no more than its body: its type is the fact that may be shown; it names no journey."""
-    key, headers, value = record
-    said = orjson.loads(thin)["fact"]
-    shown = fact.value if said == fact.fact else FactType.CLOSED.value if said == FactType.CLOSED.fact else "referral.status.v1"
-    keep = [(name, shown.encode() if name == "ce_type" else held) for name, held in headers if name not in _NOT_THIN]
-    return key, keep, value
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
 
 
 Handed = tuple[asyncpg.Record, "list[Any] | KafkaError"]
@@ -288,28 +241,3 @@ async def waiting(connection: asyncpg.Connection) -> tuple[int, float]:
     gauge("hub_outbox_waiting", row["n"])
     gauge("hub_outbox_oldest_seconds", row["age"])
     return row["n"], row["age"]
-
-
-class Notifier:
-    """Tells relays, after a commit and outside it, that there is something to send; many calls become one `NOTIFY`."""
-
-    def __init__(self, dsn: str, also: Callable[[], None] = lambda: None) -> None:
-        self._dsn, self._also, self._wanted = dsn, also, asyncio.Event()
-
-    def __call__(self) -> None:
-        """Something was committed by this process."""
-        self._also()
-        self._wanted.set()
-
-    async def run(self) -> None:
-        """Send until cancelled; a lost connection is opened again (relays also poll, so that nothing hangs on this)."""
-        while True:
-            try:
-                connection = await connect(self._dsn)
-                while True:
-                    await self._wanted.wait()
-                    await asyncio.sleep(_COALESCE_SECONDS)
-                    self._wanted.clear()
-                    await connection.execute(f"NOTIFY {CHANNEL}")
-            except _LOST:
-                await asyncio.sleep(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from hub.recording import Recorder
 from hub.routing.assigning import Routed, assign, hold, tried
 from hub.routing.reads import Content, DirectoryReader, contents
 from hub.security.clients import Clients
-from hub.telemetry import LogEvent, cleared, count, log, trace_from
+from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
 from schemas.events import Event, FactType
 from schemas.lifecycle import MOVES
 from schemas.rejection import Reason
@@ -90,7 +91,10 @@ class _Batch:
         return Moment(self.now, place, self.taken, declined, agreement=client.profile.sharing_agreement if client else None)
 
     def _decide(self, content: Content, moment: Moment) -> Decision:
-        return decide(content.referral, self.directory, self.stage.policy, moment)
+        started = time.perf_counter()
+        decision = decide(content.referral, self.directory, self.stage.policy, moment)
+        observe("hub_decision_seconds", time.perf_counter() - started)
+        return decision
 
     def _apply(self, locked: Locked, event: Event, content: Content, decision: Decision) -> Change:
         """Under the lock: the ledger is the truth, the event only told us to look."""

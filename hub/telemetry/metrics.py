@@ -33,7 +33,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("hub_outbox_waiting", "gauge", "Events committed and not yet on Kafka"),
     Metric("hub_outbox_oldest_seconds", "gauge", "Age of the oldest event that is not yet on Kafka"),
     Metric("hub_relayed_total", "counter", "Events that Kafka acknowledged", ("topic",)),
-    Metric("hub_facts_total", "counter", "Facts committed", ("fact",)),
+    Metric("hub_facts_total", "counter", "Facts that came in at the doors", ("fact",)),
     Metric("hub_events_total", "counter", "Events that a stage consumed, by what became of them", ("stage", "outcome")),
     Metric("hub_stage_seconds", "histogram", "One event's time in a stage", ("stage",)),
     Metric("hub_decisions_total", "counter", "Decisions, by outcome", ("outcome",)),

@@ -93,5 +93,3 @@ def _check_host(host: str) -> None:
             raise ForbiddenAddress("A webhook's address must be a public one.")
     elif not _NAME.fullmatch(host) or host.lower().endswith(_INSIDE):
         raise ForbiddenAddress("A webhook's host must be a public name or an IP address in its usual form.")
-
-

@@ -44,7 +44,9 @@ class Watch:
             started = time.monotonic()
             try:
                 await self.once()
+                gauge("hub_store_up", 1, store="postgres")
             except Unavailable as fault:
+                gauge("hub_store_up", 0, store="postgres")
                 log(LogEvent.STORE_UNAVAILABLE, "warning", error=fault, stage="watch")
             observe("hub_stage_seconds", time.monotonic() - started, stage="watch")
             await asyncio.sleep(self.interval)

@@ -92,6 +92,15 @@ def unlisted_log_lines(root: Path) -> list[str]:
     return found
 
 
+def promised_and_never_said(root: Path) -> list[str]:
+    """Every listed log line is logged by somebody, and every metric set: what is listed is what operators wait for."""
+    said = {node.attr for module in modules(root, "hub") for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    calls = [call for _, call in _calls(root) if called(call).split(".")[-1] in _METRIC_CALLS and call.args]
+    counted = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    lines = [f"log line {event.name}" for event in telemetry.LogEvent if event.name not in said]
+    return lines + [f"metric {metric.name}" for metric in telemetry.METRICS if metric.name not in counted]
+
+
 def _metric_faults(call: ast.Call, keywords: set[str]) -> list[str]:
     labels = {metric.name: set(metric.labels) for metric in telemetry.METRICS}
     if not call.args or not isinstance(call.args[0], ast.Constant) or call.args[0].value not in labels:

@@ -22,6 +22,7 @@ GUARDS: tuple[Callable[[Path], list[str]], ...] = (
     guards.stand_ins_that_know_the_hub,
     guards.loggers_of_their_own,
     guards.unlisted_log_lines,
+    guards.promised_and_never_said,
 )
 
 _DOC = '"""Beside the flow: an example."""\n'
@@ -101,4 +102,11 @@ def test_a_planted_violation_is_found_and_its_sound_twin_is_not(
 
 
 def test_every_guard_has_a_planted_violation() -> None:
-    assert {row[0] for row in VIOLATIONS} == set(GUARDS)
+    assert {row[0] for row in VIOLATIONS} == set(GUARDS) - {guards.promised_and_never_said}  # that one is about what is missing everywhere: below
+
+
+def test_a_line_or_metric_that_is_listed_and_never_used_is_found(plant: Plant) -> None:
+    used = _TELEMETRY + "log(LogEvent.MESSAGE_ACCEPTED)\ncount('hub_facts_total', fact='x')\n"
+    found = guards.promised_and_never_said(plant({_DOOR: used}))
+    assert {"log line MESSAGE_IGNORED", "metric hub_commit_seconds"} <= set(found)
+    assert not {"log line MESSAGE_ACCEPTED", "metric hub_facts_total"} & set(found)

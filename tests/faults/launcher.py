@@ -24,7 +24,7 @@ from hub.crashpoints import crash
 from hub.ledger import amend, create
 from hub.ledger.changes import Creation
 from hub.ledger.commit import Ledger
-from hub.ledger.relay import event_of
+from hub.ledger.records import event_of
 from hub.settings import load
 from hub.telemetry import configure
 from hub.transports.kafka import close, open_producer

@@ -21,7 +21,7 @@ from hub.intake.creation import Arrival, Maker, together
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Effects, Locked, RequestRow
 from hub.ledger.commit import Ledger
 from hub.ledger.database import open_pool
-from hub.ledger.relay import event_of
+from hub.ledger.records import event_of
 from hub.ledger.sealing import Sealing, body_hash
 from hub.places import Places
 from hub.recording import Recorder, task_id
