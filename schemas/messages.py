@@ -31,19 +31,21 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestKey:
-    """The sender's own id for this request (unique per client) and the journey it belongs to."""
-
-    key: str
-    journey: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Identifier:
     """A business identifier; never shown in a log."""
 
     system: str
     value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """The sender's own id for this request (unique per client) and the journey it belongs to. `condition`: create only if this client has no
+    referral under any of these identifiers yet (FHIR R4 3.1.0.8.2, conditional create)."""
+
+    key: str
+    journey: str | None = None
+    condition: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,18 @@ class TaskUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """Which referral a referrer's later message names: our id, where the sender used it, and the version that it saw (`If-Match`)."""
+
+    referral_id: str | None = None
+    if_match: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a message says happened. `bundle` is the FHIR message bundle; `referral` only for referral facts; `update` only for
-    hand-over and offer facts; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …)."""
+    """One thing that a message says happened. `bundle` is the FHIR message bundle; `referral` only for received, offered, updated and
+    consent-changed; `update` only for hand-over and offer facts; `target` only for what a referrer says later of a referral, which is else
+    found by `about`; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …)."""
 
     type: FactType
     bundle: JsonObject = field(repr=False)
@@ -75,6 +86,7 @@ class Fact:
     referral: Referral | None = field(default=None, repr=False)
     update: TaskUpdate | None = None
     reason: str | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,13 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """The request's condition is met by a referral that stands: nothing was done. Its `resources` are empty."""
+
+    accepted: Accepted
+
+
+@dataclass(frozen=True, slots=True)
 class InFlight:
     """The same request is still being processed."""
 
@@ -143,7 +162,7 @@ class NotStored:
     retry_after: int = 5
 
 
-Outcome = Committed | Repeated | InFlight | NotStored | Rejected
+Outcome = Committed | Repeated | Existing | InFlight | NotStored | Rejected
 
 
 # --- what a recipient is told -----------------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     NOT_PERMITTED = "not-permitted"
     NOT_AUTHENTICATED = "not-authenticated"
     NOT_FOUND = "not-found"
+    MULTIPLE_MATCHES = "multiple-matches"
     KEY_REUSED = "request-key-reused"
     DUPLICATE = "duplicate"
     IN_FLIGHT = "in-flight"
@@ -92,6 +93,7 @@ class Reason(StrEnum):
     DECEASED = "deceased"
     CONSENT_REFUSED = "consent-refused"
     CONSENT_UNCLEAR = "consent-unclear"
+    OFFER_TO_CONFIRM = "offer-to-confirm"
     # a practical need today
     PRACTICAL_TONIGHT = "practical-tonight"
     # a choice left out
@@ -130,13 +132,13 @@ EFFECTS: dict[Reason, Effect] = {}  # filled below, one row a code; completeness
 
 _REJECTS = """structure too-large too-deep duplicate-key not-json encoding frame separators required invalid unknown-modifier-extension
 unresolved-reference invariant unsupported-type unsupported-version unsupported-media-type unsupported-batch no-referral wrong-service no-identity
-not-permitted not-authenticated not-found request-key-reused duplicate in-flight stale-version version-required illegal-transition method-not-allowed
-not-acceptable too-many-requests timeout store-unavailable poison"""
+not-permitted not-authenticated not-found multiple-matches request-key-reused duplicate in-flight stale-version version-required
+illegal-transition method-not-allowed not-acceptable too-many-requests timeout store-unavailable poison"""
 _WARNS = """code-unknown unknown-element nhs-number-failed-check nhs-number-format date-impossible date-in-future organisation-unknown charset-mismatch
 escape-unterminated segment-ends priority-stat priority-text time-not-given headers-not-checked element-removed field-shifted no-consent-stated
 rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused"""
-_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear practical-tonight
-no-prescriber no-response failed-contact died"""
+_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear offer-to-confirm
+practical-tonight no-prescriber no-response failed-contact died"""
 _EXCLUDES = """area age language need source capacity closed expired unverified distance consent declined-before no-eligible-asset at-capacity
 declined-by-person cancelled-by-referrer goals-met disengaged no-suitable-service"""
 _IGNORES = "nothing-for-us no-open-referral discharge-without-trigger"

@@ -10,7 +10,7 @@ from typing import assert_never
 from schemas.fhir.build import operation_outcome
 from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, dump
-from schemas.messages import InboundMessage, InFlight, NotStored, Repeated, Reply
+from schemas.messages import Existing, InboundMessage, InFlight, NotStored, Repeated, Reply
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.words import Text
 
@@ -26,7 +26,7 @@ _STATUS_ROWS: Mapping[int, str] = {
     406: "not-acceptable",
     408: "timeout",
     409: "illegal-transition duplicate",
-    412: "stale-version",
+    412: "stale-version multiple-matches",
     413: "too-large",
     415: "unsupported-media-type",
     428: "version-required",
@@ -187,12 +187,15 @@ def refusal_reply(message: InboundMessage, rejected: Rejected, lead: Text) -> Re
     return resource_reply(message, status_of(reason), operation_outcome(rejected.issues, lead=lead), *later)
 
 
-def other_reply(message: InboundMessage, outcome: Repeated | InFlight | NotStored | Rejected, lead: Text) -> Reply:
+def other_reply(message: InboundMessage, outcome: Repeated | Existing | InFlight | NotStored | Rejected, lead: Text) -> Reply:
     """The answer to whatever was not committed now: the first answer again, 503, or every fault. `lead` is said first of a refusal."""
     match outcome:
         case Repeated(first=first):
             kept = tuple(header for header in first.headers if header[0] not in _ECHOED)
             return replace(first, headers=(*echoed(message), *kept, ("Idempotency-Replayed", "true")))
+        case Existing(accepted=stands):
+            said = operation_outcome([], "information", lead=stands.next_step)
+            return resource_reply(message, 200, said, ("Location", f"/fhir/ServiceRequest/{stands.referral_id}"), ("ETag", f'W/"{stands.version}"'))
         case InFlight(retry_after=seconds):
             return later_reply(message, Reason.IN_FLIGHT, seconds)
         case NotStored(retry_after=seconds):

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from schemas.hl7v2 import Header, acknowledge, dates, read_header
 from schemas.hl7v2.acknowledge import Code
-from schemas.messages import Committed, InboundMessage, InFlight, NotStored, Outcome, Repeated, Reply
+from schemas.messages import Committed, Existing, InboundMessage, InFlight, NotStored, Outcome, Repeated, Reply
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.words import text
 
@@ -24,6 +24,8 @@ def acknowledged(message: InboundMessage, outcome: Outcome) -> Reply:
             return first
         case Committed():
             return _reply(200, _accepted(message, header, outcome))
+        case Existing(stands):
+            return _reply(200, _accepted(message, header, Committed((stands,))))
         case Rejected():
             return _reply(400, _refused(message, header, outcome))
         case NotStored():
