@@ -1,0 +1,151 @@
+"""Read where a notice is composed: how the person, and a referrer without a system, may be told, and what was said to be safe. Pure.
+
+A FHIR Patient says it thus, and whoever writes one for a form writes it so:
+
+- `Patient.telecom[]` (phone, sms, email) and `Patient.address[]` may each carry the extension `SAFE` with `valueBoolean`: may this e-mail be
+  used, may a message be left at this number, may we write to this address. Only a plain yes is a yes: left out means no.
+- `Extension-UKCore-ContactPreference` on the Patient with `PreferredContactMethod` (1 letter, 3 telephone, 4 e-mail, 9 SMS, 8 no telephone)
+  and `PreferredWrittenCommunicationFormat` (11 large print, 12 Braille, 13 audio), each a CodeableConcept; an extension for each choice.
+- The written language is `Patient.communication` with the patient-proficiency RWR (read, written), as for every other sender.
+- `ServiceRequest.requester` says who asks: the Patient (for myself), a RelatedPerson (for someone else), a Practitioner, PractitionerRole or
+  Organization (a professional, whose own `telecom` e-mail is one of their work and needs no safety answer).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.fhir.build import HUB
+from schemas.fhir.person import read_person
+from schemas.fhir.read import Found, JsonObject, Message, boolean, codings, extensions, objects, string, strings
+
+SAFE = f"{HUB}/StructureDefinition/safe-to-contact"
+PREFERENCE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactPreference"
+METHODS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
+FORMATS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredWrittenCommunicationFormat"
+LETTER, TELEPHONE, EMAIL, NO_TELEPHONE, SMS = "1", "3", "4", "8", "9"
+LARGE_PRINT, BRAILLE, AUDIO = "11", "12", "13"
+
+Way = Literal["mail", "letter"]
+Asker = Literal["person", "relative", "professional"]
+_WAYS: dict[str, Way] = {EMAIL: "mail", LETTER: "letter"}
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How the person may be told. `email` and `address` (lines, postcode last) are there only where the person said that they are safe;
+    `methods` as asked for; `language` None means both; `formats` as asked for (large print is ours to print, Braille and audio are not)."""
+
+    name: str = field(default="", repr=False)
+    email: str | None = field(default=None, repr=False)
+    address: tuple[str, ...] = field(default=(), repr=False)
+    methods: tuple[str, ...] = ()
+    language: Literal["cy", "en"] | None = None
+    formats: frozenset[str] = frozenset()
+
+    @property
+    def large_print(self) -> bool:
+        """Whether a letter is printed large."""
+        return LARGE_PRINT in self.formats
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways in writing, the wanted one first and the other, where it is safe too, for when it fails. None where the person asked for
+        neither (to be rung, say), where nothing is safe, and where only Braille or audio would serve."""
+        asked = [_WAYS[method] for method in self.methods if method in _WAYS]
+        if self.methods and not asked:
+            return ()
+        wanted = dict.fromkeys((*asked, "mail", "letter"))
+        return tuple(way for way in wanted if self._can(way))
+
+    def _can(self, way: Way) -> bool:
+        if way == "mail":
+            return self.email is not None
+        return bool(self.address) and not (self.formats & {BRAILLE, AUDIO} and not self.large_print)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrerContact:
+    """Who asked, and the work e-mail of a professional."""
+
+    asker: Asker
+    email: str | None = field(default=None, repr=False)
+
+
+def read_contact(bundle: JsonObject) -> Contact:
+    """How the person of this referral may be told; nothing is safe where there is no referral or no Patient."""
+    message = Message(bundle)
+    request = message.first("ServiceRequest")
+    patient = message.follow(request.resource.get("subject"), request) if request else None
+    if request is None or patient is None:
+        return Contact()
+    person, _ = read_person(message, request, None)
+    written = person.language_written
+    return Contact(
+        name=_line(" ".join((*person.given, person.family or ""))),
+        email=next(_emails(patient.resource, safe=True), None),
+        address=next(_addresses(patient.resource), ()),
+        methods=tuple(_chosen(patient.resource, "PreferredContactMethod")),
+        language="cy" if written == "cy" else "en" if written == "en" else None,
+        formats=frozenset(_chosen(patient.resource, "PreferredWrittenCommunicationFormat")),
+    )
+
+
+def read_referrer_contact(bundle: JsonObject) -> ReferrerContact:
+    """Who asked; a request that names nobody is the person's own."""
+    message = Message(bundle)
+    request = message.first("ServiceRequest")
+    requester = message.follow(request.resource.get("requester"), request) if request else None
+    if requester is None or requester.resource.get("resourceType") == "Patient":
+        return ReferrerContact("person")
+    if requester.resource.get("resourceType") == "RelatedPerson":
+        return ReferrerContact("relative")
+    found = (email for one in _with_their_own(message, requester) for email in _emails(one, safe=False))
+    return ReferrerContact("professional", next(found, None))
+
+
+def _with_their_own(message: Message, requester: Found) -> Iterator[JsonObject]:
+    """The requester, then who and what a role stands for."""
+    yield requester.resource
+    for name in ("practitioner", "organization"):
+        if found := message.follow(requester.resource.get(name), requester):
+            yield found.resource
+
+
+def _emails(resource: JsonObject, *, safe: bool) -> Iterator[str]:
+    """E-mail addresses in use, of the plain form that every server takes; anything else would be a header of somebody's making."""
+    for one in objects(resource.get("telecom")):
+        value = string(one, "value") or ""
+        if one.get("system") == "email" and one.get("use") != "old" and len(value) <= 254 and _ADDRESS.fullmatch(value) and (_is_safe(one) or not safe):
+            yield value
+
+
+def _addresses(patient: JsonObject) -> Iterator[tuple[str, ...]]:
+    for one in objects(patient.get("address")):
+        if one.get("use") == "old" or not _is_safe(one):
+            continue
+        parts = strings(one, "line") or tuple((string(one, "text") or "").splitlines())
+        lines = (*parts, string(one, "city") or "", string(one, "district") or "", string(one, "postalCode") or "")
+        if parts and (found := tuple(dict.fromkeys(line for each in lines if (line := _line(each))))):
+            yield found
+
+
+def _is_safe(point: JsonObject) -> bool:
+    """Every answer given must be yes: two that differ are a no."""
+    answers = [boolean(one, "valueBoolean") for one in extensions(point, SAFE)]
+    return bool(answers) and all(answers)
+
+
+def _chosen(patient: JsonObject, name: str) -> Iterator[str]:
+    for preference in extensions(patient, "Extension-UKCore-ContactPreference"):
+        for chosen in extensions(preference, name):
+            yield from (coded.code for coded in codings(chosen, "valueCodeableConcept", ""))
+
+
+def _line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
