@@ -98,6 +98,8 @@ def translate(message: InboundMessage) -> Translation:
         faults += fault.issues
     if preferences(message.headers).get("handling") == "strict":
         faults += warnings
+    if "id" not in body and not faults:
+        faults.append(Issue(Reason.INVALID, "Task.id"))
     try:
         found = read_update(body)
     except Rejected as fault:
