@@ -65,8 +65,8 @@ class Manifest(_Frozen):
     name: Annotated[str, _NAME]
     title: str
     direction: Literal["in", "out", "both"]
-    transport: Literal["http", "mllp"]
-    sends: tuple[Literal["webhook", "mllp", "kafka"], ...] = ()
+    transport: Literal["http", "mllp", "mail"]
+    sends: tuple[Literal["webhook", "mllp", "kafka", "mail", "letter"], ...] = ()
     listeners: tuple[Listener, ...] = ()
     content_types: tuple[str, ...]
     functions: frozenset[FunctionName]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from schemas.addressee import Addressee
 from schemas.events import FactType
 from schemas.profile import Profile
 from schemas.referral import Referral
@@ -19,7 +20,8 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON as parsed; every reader of it live
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     """One message as it arrived. `headers` are lower-case names, None when the transport gave none; `target` is `POST /fhir/ServiceRequest`,
-    `mllp` or `from.<client>`; `path` holds the target's variable parts (`id`); `received_at` is None only in `hub translate`."""
+    `mllp`, `from.<client>` or `folder`; `path` holds the target's variable parts (`id`); `received_at` is None only in `hub translate`; `number`
+    is its place, from 1, among those that came together (a file's rows), and no part of what it says."""
 
     body: bytes
     target: str = ""
@@ -28,6 +30,7 @@ class InboundMessage:
     received_at: datetime | None = None
     client: str | None = None
     profile: Profile = field(default_factory=Profile)
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +175,7 @@ Outcome = Committed | Repeated | Existing | InFlight | NotStored | Rejected
 class Notice:
     """One thing to tell one recipient. `words` say it plainly in both languages; `task` is the FHIR Task as the recipient may see it;
     `bundle` is the whole referral and only present where the recipient is entitled to it (an assignment); `identifiers` are the sender's
-    own ids of the referral; `message_id` its first message's own id (HL7: MSH-10)."""
+    own ids of the referral; `message_id` its first message's own id (HL7: MSH-10); `addressee` whom to write to where no system is told."""
 
     id: str
     fact: FactType
@@ -190,6 +193,7 @@ class Notice:
     prescriber: str | None = None
     bundle: JsonObject | None = field(default=None, repr=False)
     first_message: bytes | None = field(default=None, repr=False)
+    addressee: Addressee | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Read where a notice is composed: how the person, and a referrer without a system, may be told, and what was said to be safe. Pure.
 
-A FHIR Patient says it thus, and whoever writes one for a form writes it so:
+For referrals that came by the form; a Patient of another sender says nothing of what is safe. The form's connector writes it thus:
 
-- `Patient.telecom[]` (phone, sms, email) and `Patient.address[]` may each carry the extension `SAFE` with `valueBoolean`: may this e-mail be
-  used, may a message be left at this number, may we write to this address. Only a plain yes is a yes: left out means no.
+- `Patient.address[]` carries `SAFE_LETTER` with `valueBoolean`: may we write there. Only a plain yes is a yes: left out means no.
+- `Patient.telecom[]` has an e-mail only where the person said that it is safe to use; `SAFE` with `valueBoolean` false says no of one that
+  stands there all the same. A telephone may carry `SAFE_MESSAGE`: may a message be left.
 - `Extension-UKCore-ContactPreference` on the Patient with `PreferredContactMethod` (1 letter, 3 telephone, 4 e-mail, 9 SMS, 8 no telephone)
   and `PreferredWrittenCommunicationFormat` (11 large print, 12 Braille, 13 audio), each a CodeableConcept; an extension for each choice.
 - The written language is `Patient.communication` with the patient-proficiency RWR (read, written), as for every other sender.
@@ -23,6 +24,8 @@ from schemas.fhir.person import read_person
 from schemas.fhir.read import Found, JsonObject, Message, boolean, codings, extensions, objects, string, strings
 
 SAFE = f"{HUB}/StructureDefinition/safe-to-contact"
+SAFE_MESSAGE = f"{HUB}/StructureDefinition/safe-to-leave-message"
+SAFE_LETTER = f"{HUB}/StructureDefinition/safe-to-write-home"
 PREFERENCE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactPreference"
 METHODS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
 FORMATS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredWrittenCommunicationFormat"
@@ -88,7 +91,7 @@ def read_contact(bundle: JsonObject) -> Contact:
     written = person.language_written
     return Contact(
         name=_line(" ".join((*person.given, person.family or ""))),
-        email=next(_emails(patient.resource, safe=True), None),
+        email=next(_emails(patient.resource), None),
         address=next(_addresses(patient.resource), ()),
         methods=tuple(_chosen(patient.resource, "PreferredContactMethod")),
         language="cy" if written == "cy" else "en" if written == "en" else None,
@@ -105,7 +108,7 @@ def read_referrer_contact(bundle: JsonObject) -> ReferrerContact:
         return ReferrerContact("person")
     if requester.resource.get("resourceType") == "RelatedPerson":
         return ReferrerContact("relative")
-    found = (email for one in _with_their_own(message, requester) for email in _emails(one, safe=False))
+    found = (email for one in _with_their_own(message, requester) for email in _emails(one))
     return ReferrerContact("professional", next(found, None))
 
 
@@ -117,28 +120,34 @@ def _with_their_own(message: Message, requester: Found) -> Iterator[JsonObject]:
             yield found.resource
 
 
-def _emails(resource: JsonObject, *, safe: bool) -> Iterator[str]:
+def _emails(resource: JsonObject) -> Iterator[str]:
     """E-mail addresses in use, of the plain form that every server takes; anything else would be a header of somebody's making."""
     for one in objects(resource.get("telecom")):
         value = string(one, "value") or ""
-        if one.get("system") == "email" and one.get("use") != "old" and len(value) <= 254 and _ADDRESS.fullmatch(value) and (_is_safe(one) or not safe):
+        if one.get("system") == "email" and one.get("use") != "old" and len(value) <= 254 and _ADDRESS.fullmatch(value) and all(_answers(one, SAFE)):
             yield value
 
 
 def _addresses(patient: JsonObject) -> Iterator[tuple[str, ...]]:
     for one in objects(patient.get("address")):
-        if one.get("use") == "old" or not _is_safe(one):
+        answers = [*_answers(one, SAFE), *_answers(one, SAFE_LETTER)]
+        if one.get("use") == "old" or not answers or not all(answers):
             continue
         parts = strings(one, "line") or tuple((string(one, "text") or "").splitlines())
-        lines = (*parts, string(one, "city") or "", string(one, "district") or "", string(one, "postalCode") or "")
-        if parts and (found := tuple(dict.fromkeys(line for each in lines if (line := _line(each))))):
+        lines = (*parts, string(one, "city") or "", string(one, "district") or "", *_postcode(one))
+        if parts and len(found := tuple(dict.fromkeys(line for each in lines if (line := _line(each))))) > 1:
             yield found
 
 
-def _is_safe(point: JsonObject) -> bool:
-    """Every answer given must be yes: two that differ are a no."""
-    answers = [boolean(one, "valueBoolean") for one in extensions(point, SAFE)]
-    return bool(answers) and all(answers)
+def _postcode(address: JsonObject) -> tuple[str, ...]:
+    """None where it is one of the NHS for people of no fixed abode: nobody can post anything there."""
+    code = string(address, "postalCode") or ""
+    return () if code.upper().startswith("ZZ99") else (code,)
+
+
+def _answers(point: JsonObject, url: str) -> list[bool]:
+    """Every answer given; whoever reads them takes two that differ for a no, and what is no boolean too."""
+    return [boolean(one, "valueBoolean") is True for one in extensions(point, url)]
 
 
 def _chosen(patient: JsonObject, name: str) -> Iterator[str]:

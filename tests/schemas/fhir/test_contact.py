@@ -16,6 +16,7 @@ from schemas.fhir.contact import (
     METHODS,
     PREFERENCE,
     SAFE,
+    SAFE_LETTER,
     SMS,
     TELEPHONE,
     read_contact,
@@ -26,8 +27,8 @@ EMAIL_ADDRESS = "gwen.test@example.org"
 HOME = ("1 Test Street", "Aberdare", "CF44 7RH")
 
 
-def answered(safe: bool | None) -> dict[str, Any]:
-    return {} if safe is None else {"extension": [{"url": SAFE, "valueBoolean": safe}]}
+def answered(safe: bool | None, url: str = SAFE) -> dict[str, Any]:
+    return {} if safe is None else {"extension": [{"url": url, "valueBoolean": safe}]}
 
 
 def person(
@@ -38,7 +39,7 @@ def person(
         "resourceType": "Patient",
         "name": [{"family": "Test", "given": ["Gwen"]}],
         "telecom": [{"system": "email", "value": email, **answered(mail_safe)}, {"system": "phone", "value": "01632960001", **answered(True)}],
-        "address": [{"line": ["1 Test Street"], "city": "Aberdare", "postalCode": "CF44 7RH", **answered(home_safe)}],
+        "address": [{"line": ["1 Test Street"], "city": "Aberdare", "postalCode": "CF44 7RH", **answered(home_safe, SAFE_LETTER)}],
         "extension": [
             {"url": PREFERENCE, "extension": [{"url": name, "valueCodeableConcept": {"coding": [{"system": system, "code": code}]}}]}
             for name, system, code in chosen
@@ -61,7 +62,8 @@ def bundle(patient: dict[str, Any], *others: dict[str, Any], requester: str | No
         ({"methods": (LETTER,)}, ("letter", "mail")),  # the wish goes first
         ({"methods": (EMAIL,), "mail_safe": False}, ("letter",)),  # somebody else reads that e-mail
         ({"methods": (LETTER,), "home_safe": False}, ("mail",)),  # not safe to write home: never a letter
-        ({"mail_safe": None, "home_safe": None}, ()),  # nobody asked: silence is a no
+        ({"home_safe": None}, ("mail",)),  # nobody asked whether home is safe: silence is a no
+        ({"mail_safe": None, "home_safe": None}, ("mail",)),  # the form leaves an e-mail out that is not safe: one that stands there is
         ({"mail_safe": False, "home_safe": False}, ()),
         ({"methods": (TELEPHONE,)}, ()),  # asked to be rung
         ({"methods": (SMS, EMAIL)}, ("mail", "letter")),  # text messages are not ours to send, e-mail is
@@ -121,3 +123,17 @@ def test_who_asked_and_the_work_email_of_a_professional(requester: str | None, a
 def test_what_is_no_referral_has_no_way(awkward: dict[str, Any]) -> None:
     assert read_contact(awkward).ways == ()
     assert read_referrer_contact(awkward).asker == "person"
+
+
+@pytest.mark.parametrize(
+    ("lines", "postcode", "written"),
+    [
+        (["No fixed abode"], "ZZ99 3VZ", ()),  # nobody can post anything there
+        (["c/o The Day Centre", "2 Test Street"], "ZZ99 3VZ", ("c/o The Day Centre", "2 Test Street")),  # no home, but a place for letters
+        (["1 Test Street\r\nBcc: x"], "CF44 7RH", ("1 Test Street Bcc: x", "CF44 7RH")),  # a line is a line
+        ([], "CF44 7RH", ()),  # a postcode alone is no address
+    ],
+)
+def test_an_address_is_one_that_a_letter_reaches(lines: list[str], postcode: str, written: tuple[str, ...]) -> None:
+    patient = person() | {"address": [{"line": lines, "postalCode": postcode, **answered(True, SAFE_LETTER)}]}
+    assert read_contact(bundle(patient)).address == written
