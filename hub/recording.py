@@ -144,15 +144,23 @@ class Recorder:
     def __post_init__(self) -> None:
         self.state = self.locked.state
 
-    def apply(self, update: Update, *, resources: Iterable[JsonObject] = (), tells: frozenset[Party] | None = None, focus: str | None = None) -> Result:
-        """Apply one update; if it is legal its fact is recorded with the changed Tasks and `resources` (FHIR) as payload. Of what the Task says
-        already only the sender's sequence is kept."""
+    def apply(
+        self,
+        update: Update,
+        *,
+        resources: Iterable[JsonObject] = (),
+        entries: tuple[build.Entry, ...] = (),
+        tells: frozenset[Party] | None = None,
+        focus: str | None = None,
+    ) -> Result:
+        """Apply one update; if it is legal its fact is recorded with the changed Tasks, `resources` (FHIR) and a sender's `entries` as payload.
+        Of what the Task says already only the sender's sequence is kept."""
         result = apply(self.state, update)
         if isinstance(result, Applied):
             self.state = result.state
             self._moves.append((result.move, update.reason))
             self._changed |= {task.id: task for task in result.changed}
-            self._events.append(self._event(update, result, resources, tells, focus))
+            self._events.append(self._event(update, result, (*_entries(resources), *entries), tells, focus))
         elif isinstance(result, Unchanged):
             self.state = result.state
         return result
@@ -168,11 +176,11 @@ class Recorder:
         made = Effects(self.state, tuple(self._events), self._waiting(), release=released, **self._holds())
         return replace(made, **more) if more else made
 
-    def _event(self, update: Update, result: Applied, resources: Iterable[JsonObject], tells: frozenset[Party] | None, focus: str | None) -> NewEvent:
+    def _event(self, update: Update, result: Applied, beside: tuple[build.Entry, ...], tells: frozenset[Party] | None, focus: str | None) -> NewEvent:
         task = next((one for one in result.changed if one.role is result.move.about), result.state.coordination)
         tree = Tree(self.locked.id, self.locked.ref, self.locked.priority, self.locked.client, self.locked.now, self._due(result.move))
         tasks = [fhir_task(tree, one, self.locked.created.get(one.id, self.locked.now)) for one in result.changed]
-        payload = fact_bundle(update.fact, self.source, tasks, resources, update.reason)
+        payload = fact_bundle(update.fact, self.source, (*_entries(tasks), *beside), update.reason)
         return NewEvent(
             id=event_id(self.cause, len(self._events)),
             type=update.fact,
@@ -213,9 +221,12 @@ class Recorder:
         return held | ({"cancel_deliveries": True} if facts & _CANCELS else {})
 
 
-def fact_bundle(fact: FactType, source: str, tasks: Iterable[JsonObject], resources: Iterable[JsonObject], reason: str | None) -> bytes:
-    """The payload of a later fact: the hub's MessageHeader, the changed Tasks, then `resources`."""
-    entries = [build.Entry(f"{one['resourceType']}/{one['id']}" if "id" in one else "", one) for one in (*tasks, *resources)]
+def _entries(resources: Iterable[JsonObject]) -> tuple[build.Entry, ...]:
+    return tuple(build.Entry(f"{one['resourceType']}/{one['id']}" if "id" in one else "", one) for one in resources)
+
+
+def fact_bundle(fact: FactType, source: str, entries: tuple[build.Entry, ...], reason: str | None) -> bytes:
+    """The payload of a later fact: the hub's MessageHeader, then `entries`, the changed Tasks first."""
     who = source.removeprefix("/connectors/").lstrip("/")
     header = build.Entry("", build.message_header(fact.value, who, [entries[0].full_url] if entries else [], reason))
     bundle = build.message_bundle(header, entries)

@@ -33,6 +33,16 @@ def updated() -> Text:
     return text("answer.updated")
 
 
+def later(what: str) -> Text:
+    """A referrer's later message was taken: `changed`, `cancelled`, `cancel-requested` or `entered-in-error`."""
+    return text(f"answer.{what}")
+
+
+def exists() -> Text:
+    """There is such a referral already, as the request asked to look for."""
+    return text("answer.exists")
+
+
 def freeze(reply: Reply) -> bytes:
     """A reply as it is stored, so that the same request hears the same bytes again."""
     parts = [base64.b64encode(part).decode() for part in reply.parts]

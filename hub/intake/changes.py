@@ -49,7 +49,7 @@ class Changer:
             update = Update(fact.type, Party.PRESCRIBER, wanted.task_id, reason=fact.reason, if_match=wanted.if_match, sequence=wanted.sequence)
             return self._applied(locked, recorder, update, wanted.task_id)
 
-        request = self._answered(arrival, answer)
+        request = self.answered(arrival, answer)
         return Amendment(decide, request=request, audit=Audit(arrival.client, f"task-update.{fact.type.fact}"))
 
     def person(self, arrival: Arrival, facts: tuple[Fact, ...], answer: AnswerWith) -> Amendment:
@@ -65,11 +65,11 @@ class Changer:
             return recorder.effects(result=_accepted(locked, recorder, None), person=hashes if _merges(facts) else ())
 
         marks, audit = tuple(_marks(facts, hashes, self.sealing)), Audit(arrival.client, "person.event")
-        return Amendment(decide, person=hashes, marks=marks, request=self._answered(arrival, answer), audit=audit)
+        return Amendment(decide, person=hashes, marks=marks, request=self.answered(arrival, answer), audit=audit)
 
     def nothing(self, arrival: Arrival, reason: Reason, answer: AnswerWith) -> Amendment:
         """A message that is for nobody here: only its answer is kept, so that a repeat hears the same."""
-        return Amendment(_never, request=self._answered(arrival, answer, reason), audit=Audit(arrival.client, "message.ignored", {"reason": reason.value}))
+        return Amendment(_never, request=self.answered(arrival, answer, reason), audit=Audit(arrival.client, "message.ignored", {"reason": reason.value}))
 
     def _applied(self, locked: Locked, recorder: Recorder, update: Update, task: str) -> Decision:
         match recorder.apply(update):
@@ -97,7 +97,9 @@ class Changer:
     def _close(recorder: Recorder, ends: TaskStatus, reason: Reason) -> None:
         recorder.apply(Update(FactType.CLOSED, Party.HUB, reason=reason.value, ends=ends), tells=frozenset())
 
-    def _answered(self, arrival: Arrival, answer: AnswerWith, ignored: Reason | None = None) -> Answered:
+    def answered(self, arrival: Arrival, answer: AnswerWith, ignored: Reason | None = None) -> Answered:
+        """The request's own row: its answer is made once the decisions are known."""
+
         def made(decisions: tuple[Decision, ...]) -> bytes | None:
             if any(isinstance(one, NoEffect) and not one.keep_request for one in decisions):
                 return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from hub.deciding.policy import Policy
 from hub.deciding.triage import Result, Triage, triage
 from hub.intake import answers
 from hub.intake.persons import hashes_of
-from hub.ledger.changes import Locked, NewEvent, NewItem, NewReferral, Waiting
+from hub.ledger.changes import Locked, NewEvent, NewItem, NewReferral, Traits, Waiting
 from hub.ledger.sealing import Sealing
 from hub.places import Places
 from hub.recording import Recorder, Tree, fhir_task, filler_id, patient_reference, request_reference, task_id, thin_json
@@ -25,7 +25,7 @@ from schemas.fhir import build
 from schemas.fhir.strict_json import dump
 from schemas.identifiers import ReferralRef
 from schemas.lifecycle import Update, open_referral
-from schemas.messages import Accepted, Fact
+from schemas.messages import Accepted, Fact, Identifier
 from schemas.place import Certainty
 from schemas.referral import Referral
 from schemas.rejection import Reason
@@ -64,18 +64,34 @@ class Maker:
     sealing: Sealing
 
     def make(self, arrival: Arrival, fact: Fact, referral_id: UUID, marks: frozenset[str] = frozenset()) -> Made:
-        """The referral of one `received` fact; `marks` are what is known of the person from elsewhere (`died`)."""
+        """The referral of one `received` fact, or the offer of one `offered` fact, which waits until the person was asked; `marks` are what is
+        known of the person from elsewhere (`died`)."""
         if fact.referral is None:
             raise ValueError("a received fact without a referral")
-        risk = self._risk(fact.referral, marks)
+        risk = self.risk(fact.referral, marks)
+        if fact.type is FactType.OFFERED and risk.result is not Result.HOLD:
+            risk = Triage(Result.HOLD, (Reason.OFFER_TO_CONFIRM, *risk.reasons))
         pending = _Pending(self, arrival, fact, fact.referral, referral_id, risk)
         return pending.made()
 
-    def _risk(self, referral: Referral, marks: frozenset[str]) -> Triage:
+    def risk(self, referral: Referral, marks: frozenset[str] = frozenset()) -> Triage:
+        """What triage finds, a death that is known from elsewhere first."""
         found = triage(referral, self.policy)
         if "died" not in marks:
             return found
         return Triage(Result.HOLD, (Reason.DECEASED, *(reason for reason in found.reasons if reason is not Reason.DECEASED)))
+
+    def traits(self, referral: Referral) -> Traits:
+        """What of this content stands in the open: its priority, the area if it is sure, the needs that we know."""
+        place = self.places.resolve(referral.person.postcode or "")
+        sure = [share.code for share in place.authorities if share.weight > 0.999]
+        area = sure[0] if sure and place.certainty is not Certainty.UNKNOWN else None
+        return Traits(referral.priority, area, tuple(sorted({code for need in referral.needs for code in need_of(need.system, need.code)})))
+
+    def named(self, client: str, identifiers: Iterable[Identifier]) -> tuple[bytes, ...]:
+        """The keyed hashes of a client's own identifiers of a referral."""
+        kept = (one for one in identifiers if one.value.strip())
+        return tuple(dict.fromkeys(self.sealing.hash("referral-identifier", f"{client}|{one.system.casefold()}|{one.value.strip()}") for one in kept))
 
 
 @dataclass(frozen=True)
@@ -97,20 +113,26 @@ class _Pending:
         recorder = Recorder(self._locked(state), f"{self._cause}/{self.id}/held", self._source, clocks, causation=str(first.id))
         reason = self.risk.reasons[0] if self.risk.result is Result.HOLD else None
         if reason is not None:
-            recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
+            recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value), tells=frozenset({Party.OPERATIONS}) if self._is_offer else None)
             task = fhir_task(self._tree, recorder.state.coordination, self.arrival.received_at)
         effects = recorder.effects()
         seconds = clocks.seconds(Clock.ROUTE, self.referral.priority, self.arrival.received_at)
         waiting = effects.waiting if isinstance(effects.waiting, Waiting) else Waiting(Party.HUB, "routing", Clock.ROUTE, seconds)
         new = NewReferral(
             id=self.id, ref=self._ref, client=self.arrival.client, connector=self.arrival.connector, correlation=self.fact.about.correlation,
-            state=effects.state, events=(first, *effects.events), waiting=waiting, priority=self.referral.priority, area=self._area, needs=self._needs,
+            state=effects.state, events=(first, *effects.events), waiting=waiting,
+            priority=self._traits.priority, area=self._traits.area, needs=self._traits.needs,
             content=content_of(self.referral, self.fact.bundle, self.risk), message=self.arrival.body,
             person=hashes_of(self.referral.person, self.maker.sealing), held=reason, items=(*effects.items, *self._practical(clocks)),
-            trace=self.arrival.trace,
+            trace=self.arrival.trace, named=self.maker.named(self.arrival.client, self.fact.about.identifiers),
         )  # fmt: skip
         said = Accepted(str(self.id), self._ref, effects.state.version, self.fact.type, self._words(reason, seconds), reason, (*self._requests, task))
         return Made(new, said)
+
+    @property
+    def _is_offer(self) -> bool:
+        """Nobody has asked for it yet: whoever sent the discharge is owed no word of it."""
+        return self.fact.type is FactType.OFFERED
 
     @property
     def _cause(self) -> str:
@@ -125,14 +147,8 @@ class _Pending:
         return ReferralRef.of(self.id).value
 
     @cached_property
-    def _area(self) -> str | None:
-        place = self.maker.places.resolve(self.referral.person.postcode or "")
-        sure = [share.code for share in place.authorities if share.weight > 0.999]
-        return sure[0] if sure and place.certainty is not Certainty.UNKNOWN else None
-
-    @cached_property
-    def _needs(self) -> tuple[str, ...]:
-        return tuple(sorted({code for need in self.referral.needs for code in need_of(need.system, need.code)}))
+    def _traits(self) -> Traits:
+        return self.maker.traits(self.referral)
 
     @cached_property
     def _tree(self) -> Tree:
@@ -150,16 +166,17 @@ class _Pending:
     def _received(self, state: ReferralState, task: JsonObject) -> NewEvent:
         ours = [{"fullUrl": f"urn:uuid:{one['id']}", "resource": one} for one in (self._requests[1], task)]
         return NewEvent(
-            id=event_id(self._cause, f"{FactType.RECEIVED.fact}/{self.id}"), type=FactType.RECEIVED, version=1, subject=request_reference(self.id),
+            id=event_id(self._cause, f"{self.fact.type.fact}/{self.id}"), type=self.fact.type, version=1, subject=request_reference(self.id),
             source=self._source, payload=dump({**self.fact.bundle, "entry": [*self.fact.bundle["entry"], *ours]}),
-            thin=thin_json(FactType.RECEIVED, state, state.coordination, self._area, self._needs, None), task_id=UUID(state.coordination.id),
+            thin=thin_json(self.fact.type, state, state.coordination, self._traits.area, self._traits.needs, None), task_id=UUID(state.coordination.id),
             correlation=self.fact.about.correlation,
         )  # fmt: skip
 
     def _locked(self, state: ReferralState) -> Locked:
         return Locked(
             id=self.id, ref=self._ref, client=self.arrival.client, connector=self.arrival.connector, correlation=self.fact.about.correlation, state=state,
-            content_version=1, held=None, clock=None, deadline_at=None, overdue=False, priority=self.referral.priority, area=self._area, needs=self._needs,
+            content_version=1, held=None, clock=None, deadline_at=None, overdue=False,
+            priority=self._traits.priority, area=self._traits.area, needs=self._traits.needs,
             tried=(), task_clients={}, created={}, trace=self.arrival.trace, now=self.arrival.received_at, content=b"", message=b"",
         )  # fmt: skip
 

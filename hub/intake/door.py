@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -13,10 +13,11 @@ from hub.crashpoints import crash
 from hub.deciding.clocks import PolicyClocks
 from hub.errors import Unavailable
 from hub.intake import answers
-from hub.intake.changes import PERSON_FACTS, Changer, about
+from hub.intake.changes import PERSON_FACTS, AnswerWith, Changer, about
 from hub.intake.creation import Arrival, Made, Maker, together
 from hub.intake.gates import no_gate
-from hub.intake.reads import referral_of_task
+from hub.intake.later import LATER, Later
+from hub.intake.reads import referral_of_task, referrals_named, referrals_said_of
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
@@ -28,9 +29,10 @@ from hub.registry import Registered
 from hub.security.client import Client
 from hub.telemetry import LogEvent, count, current_trace, log
 from schemas.events import FactType
-from schemas.messages import Accepted, Committed, Fact, InboundMessage, InFlight, NotStored, Repeated, Reply, Translation
+from schemas.messages import Accepted, Committed, Existing, Fact, InboundMessage, InFlight, NotStored, Repeated, Reply, Target, Translation
 from schemas.rejection import Issue, Reason, Rejected
 
+_BEGINS = frozenset({FactType.RECEIVED, FactType.OFFERED})
 _PATIENCE = 2.0
 _LARGE = 64 * 1024
 T = TypeVar("T")
@@ -44,7 +46,7 @@ class Intake:
     maker: Maker
     gate: Callable[[], None] = no_gate
     changer: Changer = field(init=False)
-    _in_flight: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
+    _in_flight: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.changer = Changer(PolicyClocks(self.maker.policy), self.maker.sealing)
@@ -57,11 +59,14 @@ class Intake:
         except Rejected as fault:
             await self._refuse(registered, message, client, None, fault)
             return self._answer_refusal(registered, message, fault, transport)
-        async with self._alone(client.id, key.key) as alone:
-            if not alone:
+        condition = self.maker.named(client.id, key.condition)
+        async with self._alone(client.id, key.key) as alone, self._alone(client.id, *(one.hex() for one in condition)) as alone_so:
+            if not alone or not alone_so:
                 _tell("postponed", transport)
                 return connector.answer(message, InFlight())
             try:
+                if condition and (stands := await self._standing(registered, client, key.key, message, condition)) is not None:
+                    return stands
                 return await self._receive(registered, message, client, key.key, transport)
             except Rejected as fault:
                 before = await self._answered_before(registered, client, key.key, message)
@@ -83,7 +88,7 @@ class Intake:
             raise ValueError("a message at a door has a time")
         arrival = Arrival(client.id, registered.manifest.name, key, message.received_at, message.body, trace.traceparent if trace else None)
         crash(f"{transport}.before_commit")
-        if any(fact.type is FactType.RECEIVED for fact in translation.facts):
+        if any(fact.type in _BEGINS for fact in translation.facts):
             reply = await self._create(registered, message, translation, arrival)
         else:
             reply = await self._change(registered, message, translation, arrival, client)
@@ -93,14 +98,25 @@ class Intake:
     # --- referrals ----------------------------------------------------------------------------------------------------------------------
 
     async def _create(self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival) -> Reply:
-        ids = [uuid4() for fact in translation.facts if fact.type is FactType.RECEIVED]
+        await self._beside(registered, translation, arrival)
+        ids = [uuid4() for fact in translation.facts if fact.type in _BEGINS]
         creation = await _aside(message, self._creation, registered, message, translation, arrival, ids, frozenset())
         return self._said(registered, message, await self.ledger.commit(creation), arrival, translation)
+
+    async def _beside(self, registered: Registered, translation: Translation, arrival: Arrival) -> None:
+        """What the same message says of the person (a discharge beside its offer) goes in first, under a request key of its own, so that a
+        sender that must send again does nothing twice."""
+        facts = tuple(fact for fact in translation.facts if fact.type in PERSON_FACTS)
+        if facts:
+            arrival = replace(arrival, key=f"{arrival.key}#person")
+            outcome = await self.ledger.commit(self.changer.person(arrival, facts, lambda *_: Reply(200)))
+            if isinstance(outcome, KeyReused):
+                raise Rejected(Reason.KEY_REUSED, [_key_reused(registered)])
 
     def _creation(
         self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival, ids: list[UUID], marks: frozenset[str]
     ) -> Creation:
-        received = [fact for fact in translation.facts if fact.type is FactType.RECEIVED]
+        received = [fact for fact in translation.facts if fact.type in _BEGINS]
         made: list[Made] = [self.maker.make(arrival, fact, id_, marks) for fact, id_ in zip(received, ids, strict=True)]
         referrals, accepted = together(made)
         reply = registered.connector.answer(message, Committed(accepted, translation.warnings))
@@ -121,6 +137,8 @@ class Intake:
             change = self.changer.nothing(arrival, translation.ignored or Reason.NOTHING_FOR_US, answer)
         elif all(fact.type in PERSON_FACTS for fact in facts):
             change = self.changer.person(arrival, facts, answer)
+        elif facts[0].type in LATER:
+            change = await self._later(arrival, facts[0], answer)
         else:
             change = await self._update(arrival, facts, answer, client)
         outcome = await self.ledger.commit(change)
@@ -130,14 +148,39 @@ class Intake:
                     raise decision.result
         return self._said(registered, message, outcome, arrival, translation)
 
-    async def _update(self, arrival: Arrival, facts: tuple[Fact, ...], answer: object, client: Client) -> Amendment:
+    async def _update(self, arrival: Arrival, facts: tuple[Fact, ...], answer: AnswerWith, client: Client) -> Amendment:
         fact = facts[0]
         task = about(fact.update.task_id) if fact.update else None
         referral = await referral_of_task(self.ledger.pool, task, client.id) if task else None
         if referral is None:
             raise Rejected(Reason.NOT_FOUND, [Issue(Reason.NOT_FOUND, "Task")])
-        made = self.changer.update(arrival, fact, answer, client.id)  # type: ignore[arg-type]
+        made = self.changer.update(arrival, fact, answer, client.id)
         return Amendment(made.decide, (referral,), request=made.request, audit=made.audit)
+
+    async def _later(self, arrival: Arrival, fact: Fact, answer: AnswerWith) -> Amendment:
+        """Raises Rejected when this client has no such referral, or several that fit."""
+        names = self.maker.named(arrival.client, fact.about.identifiers)
+        found = await referrals_said_of(self.ledger.pool, arrival.client, fact.target or Target(), fact.about.correlation, names)
+        if len(found) != 1:
+            reason = Reason.MULTIPLE_MATCHES if found else Reason.NOT_FOUND
+            raise Rejected(reason, [Issue(reason, "ServiceRequest")])
+        later = Later(self.maker, arrival, fact)
+        return Amendment(later.decide, found, request=self.changer.answered(arrival, answer), audit=later.audit)
+
+    async def _standing(self, registered: Registered, client: Client, key: str, message: InboundMessage, names: tuple[bytes, ...]) -> Reply | None:
+        """The answer where the request's condition is met already; None when there is no such referral, or the request is a repeat. Raises
+        Rejected when several fit."""
+        if await self._answered_before(registered, client, key, message) is not None:
+            return None
+        found = await referrals_named(self.ledger.pool, client.id, names)
+        if len(found) > 1:
+            raise Rejected(Reason.MULTIPLE_MATCHES, [Issue(Reason.MULTIPLE_MATCHES, "If-None-Exist")])
+        if not found:
+            return None
+        one = found[0]
+        _tell("repeated", message.target)
+        accepted = Accepted(str(one.id), one.ref, one.content_version, FactType.RECEIVED, answers.exists())
+        return registered.connector.answer(message, Existing(accepted))
 
     # --- answers ------------------------------------------------------------------------------------------------------------------------
 
@@ -162,7 +205,7 @@ class Intake:
                 _tell("repeated", message.target)
                 return _received_before(registered, message)
             case KeyReused():
-                raise Rejected(Reason.KEY_REUSED, [Issue(Reason.KEY_REUSED, "X-Request-Id" if message.target.startswith("POST") else "MSH-10")])
+                raise Rejected(Reason.KEY_REUSED, [_key_reused(registered)])
             case _:
                 raise AssertionError(type(outcome).__name__)
 
@@ -194,9 +237,13 @@ class Intake:
         return registered.connector.answer(message, fault)
 
     @asynccontextmanager
-    async def _alone(self, client: str, key: str) -> AsyncIterator[bool]:
-        """One at a time for each request key; a second one waits a moment, then is told that it comes too early (False)."""
-        mine = (client, key)
+    async def _alone(self, client: str, *key: str) -> AsyncIterator[bool]:
+        """One at a time for each request key, and for each condition; a second one waits a moment, then is told that it comes too early
+        (False). Without a key nobody waits."""
+        if not key:
+            yield True
+            return
+        mine = (client, *key)
         until = asyncio.get_running_loop().time() + _PATIENCE
         while (busy := self._in_flight.get(mine)) is not None:
             try:
@@ -219,11 +266,17 @@ def _received_before(registered: Registered, message: InboundMessage) -> Reply:
     return registered.connector.answer(message, Committed((), (), Reason.DUPLICATE))
 
 
+def _key_reused(registered: Registered) -> Issue:
+    return Issue(Reason.KEY_REUSED, "MSH-10" if registered.manifest.transport == "mllp" else "X-Request-Id")
+
+
 def _together(facts: tuple[Fact, ...]) -> None:
-    """Raises Rejected unless intake can do all of it in one change: referrals alone, one Task's update alone, or one person's facts."""
-    received = sum(fact.type is FactType.RECEIVED for fact in facts)
+    """Raises Rejected unless intake can do all of it together: referrals or offers, one update alone, or one person's facts, these perhaps
+    beside an offer."""
+    begun = sum(fact.type in _BEGINS for fact in facts)
     of_person = sum(fact.type in PERSON_FACTS for fact in facts)
-    if len(facts) not in (received, of_person, 1):
+    offered = sum(fact.type is FactType.OFFERED for fact in facts)
+    if len(facts) not in (begun, of_person, of_person + offered, 1):
         raise Rejected(Reason.UNSUPPORTED_BATCH, [Issue(Reason.UNSUPPORTED_BATCH, "message")])
 
 

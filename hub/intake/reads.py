@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from hub.ledger.database import Pool, lent
+from schemas.messages import Target
 
 
 async def referral_of_task(pool: Pool, task: UUID, client: str) -> UUID | None:
@@ -12,3 +15,54 @@ async def referral_of_task(pool: Pool, task: UUID, client: str) -> UUID | None:
     async with lent(pool) as connection:
         found: UUID | None = await connection.fetchval("SELECT referral_id FROM task WHERE id = $1 AND client = $2", task, client)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A referral as its own sender may know it."""
+
+    id: UUID
+    ref: str
+    content_version: int
+
+
+_NAMED = """
+SELECT DISTINCT r.id, r.ref, r.content_version FROM referral_identifier n JOIN referral r ON r.id = n.referral_id WHERE n.client = $1 AND n.hash = ANY($2)
+"""
+_SAID_OF = """
+SELECT r.id, r.closed_at IS NULL AS open, EXISTS (
+    SELECT 1 FROM referral_identifier n WHERE n.referral_id = r.id AND n.client = $1 AND n.hash = ANY($4)
+) AS named
+FROM referral r WHERE r.client = $1 AND CASE
+    WHEN $2::uuid IS NOT NULL THEN r.id = $2
+    WHEN $3::text IS NOT NULL AND EXISTS (SELECT 1 FROM referral j WHERE j.client = $1 AND j.correlation = $3) THEN r.correlation = $3
+    ELSE r.id IN (SELECT n.referral_id FROM referral_identifier n WHERE n.client = $1 AND n.hash = ANY($4))
+END
+"""
+
+
+async def referrals_named(pool: Pool, client: str, names: Sequence[bytes]) -> list[Standing]:
+    """This client's referrals under any of these identifiers, open or not. Raises Unavailable."""
+    async with lent(pool) as connection:
+        rows = await connection.fetch(_NAMED, client, list(names))
+    return [Standing(row["id"], row["ref"], row["content_version"]) for row in rows]
+
+
+async def referrals_said_of(pool: Pool, client: str, target: Target, journey: str | None, names: Sequence[bytes]) -> tuple[UUID, ...]:
+    """This client's referrals that a later message may mean: by our id; else by the journey; else by the sender's own identifiers. Of several
+    those that it names too, then those that are still open. Raises Unavailable."""
+    if target.referral_id is not None and (wanted := _uuid(target.referral_id)) is None:
+        return ()
+    async with lent(pool) as connection:
+        rows = await connection.fetch(_SAID_OF, client, wanted if target.referral_id is not None else None, journey, list(names))
+    named = [row for row in rows if row["named"]]
+    found = named or rows
+    still_open = [row for row in found if row["open"]]
+    return tuple(sorted(row["id"] for row in (still_open or found)))
+
+
+def _uuid(typed: str) -> UUID | None:
+    try:
+        return UUID(typed)
+    except ValueError:
+        return None

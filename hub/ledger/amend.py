@@ -20,6 +20,7 @@ from hub.ledger.changes import (
     NoEffect,
     Outcome,
     RepeatedEvent,
+    Traits,
 )
 from hub.ledger.create import stored_answer
 from hub.ledger.locking import Held, lock
@@ -107,10 +108,11 @@ def _after(before: Locked, effects: Effects) -> Locked:
     content = effects.content if effects.content is not None else before.content
     version = before.content_version + (effects.content is not None)
     clients = {**before.task_clients, **effects.task_clients}
+    traits = effects.traits or Traits(before.priority, before.area, before.needs)
     created = {**{task.id: before.now for task in effects.state.tasks}, **before.created}
     return replace(
         before, state=effects.state, held=held, content=content, content_version=version, tried=(*before.tried, *effects.tried), task_clients=clients,
-        created=created, overdue=before.overdue and effects.waiting is Leave.AS_IS,
+        created=created, priority=traits.priority, area=traits.area, needs=traits.needs, overdue=before.overdue and effects.waiting is Leave.AS_IS,
     )  # fmt: skip
 
 

@@ -104,7 +104,8 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class NewReferral:
-    """One referral to record, whole: its state after its first facts, its events in order, whom it waits for."""
+    """One referral to record, whole: its state after its first facts, its events in order, whom it waits for. `named` are the keyed hashes of
+    the sender's own identifiers of it, by which that sender finds it again."""
 
     id: UUID
     ref: str
@@ -123,6 +124,7 @@ class NewReferral:
     held: Reason | None = None
     items: tuple[NewItem, ...] = ()
     trace: str | None = None
+    named: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,15 @@ class Locked:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What stands of a referral in the open, as its content says it now: ids, codes and an area, nothing of the person."""
+
+    priority: str
+    area: str | None
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """What a decision under the lock wants written of one referral. `result` goes back to whoever asked."""
 
@@ -183,6 +194,7 @@ class Effects:
     items: tuple[NewItem, ...] = ()
     close_items: bool = False
     content: bytes | None = field(default=None, repr=False)
+    traits: Traits | None = None
     person: tuple[PersonHash, ...] = ()
     result: Any = None  # Any: belongs to the stage that asked, the ledger only carries it
 

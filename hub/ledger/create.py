@@ -60,6 +60,10 @@ WITH marks AS MATERIALIZED (
     INSERT INTO person_key (referral_id, hash, kind)
     SELECT p.referral_id, hash, kind FROM unnest($52::uuid[], $53::bytea[], $54::text[]) AS p (referral_id, hash, kind)
     JOIN made ON made.id = p.referral_id ON CONFLICT DO NOTHING
+), named AS (
+    INSERT INTO referral_identifier (client, hash, referral_id)
+    SELECT n.client, hash, n.referral_id FROM unnest($65::text[], $66::bytea[], $67::uuid[]) AS n (client, hash, referral_id)
+    JOIN made ON made.id = n.referral_id ON CONFLICT DO NOTHING
 ), items AS (
     INSERT INTO worklist_item (id, referral_id, kind, reason, alert_at)
     SELECT i.id, i.referral_id, kind, reason, now() + make_interval(secs => alert)
@@ -85,6 +89,7 @@ class Prepared:
     events: tuple[tuple[Any, ...], ...]
     persons: tuple[tuple[Any, ...], ...]
     items: tuple[tuple[Any, ...], ...]
+    named: tuple[tuple[Any, ...], ...]
     hashes: tuple[bytes, ...]
 
 
@@ -103,6 +108,7 @@ def prepare(creation: Creation, sealing: Sealing) -> Prepared:
         tuple(row for _, rows in events for row in rows),
         tuple((one.id, person.value, person.kind) for one in creation.referrals for person in one.person),
         tuple(_items(creation.referrals)),
+        tuple((one.client, value, one.id) for one in creation.referrals for value in sorted(set(one.named))),
         tuple(sorted({person.value for one in creation.referrals for person in one.person})),
     )
 
@@ -125,7 +131,8 @@ async def write(connection: Connection, batch: Sequence[Prepared], sealing: Seal
 async def _inserted(connection: Connection, batch: Sequence[Prepared], hashes: list[bytes]) -> list[Prepared] | None:
     """Those whose request is new, of a key that stands twice in the batch the first; None when a person is marked and nothing was inserted."""
     first = {(one.creation.request.client, one.creation.request.key): one for one in reversed(batch)}
-    found = await connection.fetch(_INSERT, *_arguments(list(first.values())), hashes)
+    fresh = list(first.values())
+    found = await connection.fetch(_INSERT, *_arguments(fresh), hashes, *columns([row for one in fresh for row in one.named], 3))
     if any(row["client"] is None for row in found):
         return None
     return [first[row["client"], row["key"]] for row in found]

@@ -23,11 +23,14 @@ UPDATE referral r SET status = n.status, business_status = n.business, version =
     clock = CASE WHEN n.waits THEN n.clock ELSE r.clock END,
     deadline_at = CASE WHEN n.waits THEN now() + make_interval(secs => n.seconds) ELSE r.deadline_at END,
     held_reason = CASE WHEN n.holds THEN n.held ELSE r.held_reason END, tried = r.tried || string_to_array(n.tried, ' '),
+    priority = coalesce(n.priority, r.priority), area = CASE WHEN n.priority IS NULL THEN r.area ELSE n.area END,
+    needs = CASE WHEN n.priority IS NULL THEN r.needs ELSE string_to_array(n.needs, ' ') END,
     content = coalesce(n.content, r.content), content_version = r.content_version + CASE WHEN n.content IS NULL THEN 0 ELSE 1 END,
     closed_at = CASE WHEN n.closed THEN coalesce(r.closed_at, now()) ELSE r.closed_at END
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bytea[], $6::bool[], $7::text[], $8::text[], $9::text[], $10::int[], $11::bool[],
-            $12::text[], $13::text[], $14::bytea[], $15::bool[])
-    AS n (id, status, business, version, last_hash, waits, awaits, owner, clock, seconds, holds, held, tried, content, closed) WHERE r.id = n.id
+            $12::text[], $13::text[], $14::bytea[], $15::bool[], $16::text[], $17::text[], $18::text[])
+    AS n (id, status, business, version, last_hash, waits, awaits, owner, clock, seconds, holds, held, tried, content, closed, priority, area, needs)
+WHERE r.id = n.id
 """
 _TASK = """
 INSERT INTO task (id, referral_id, role, ordinal, status, business_status, owner, client, version, reason, inferred, sequence)
@@ -120,7 +123,7 @@ async def write_effects(connection: Connection, folded: dict[UUID, Folded], held
     if not folded:
         return
     events = [row for id_, one in sorted(folded.items()) for row in _events(id_, one, held)]
-    await connection.execute(_REFERRAL, *columns([_referral(id_, one, held) for id_, one in sorted(folded.items())], 15))
+    await connection.execute(_REFERRAL, *columns([_referral(id_, one, held) for id_, one in sorted(folded.items())], 18))
     await connection.execute(_TASK, *columns([row for id_, one in sorted(folded.items()) for row in _tasks(id_, one)], 12))
     await connection.execute(_EVENT, *columns(events, 16))
     await _write_the_rest(connection, folded, held)
@@ -162,12 +165,14 @@ def _referral(id_: UUID, one: Folded, held: Held) -> tuple[Any, ...]:
     waiting = next((effects.waiting for effects in reversed(one.effects) if effects.waiting is not Leave.AS_IS), Leave.AS_IS)
     set_held = next((effects.held for effects in reversed(one.effects) if effects.held is not Leave.AS_IS), Leave.AS_IS)
     content = next((effects.content for effects in reversed(one.effects) if effects.content is not None), None)
+    traits = next((effects.traits for effects in reversed(one.effects) if effects.traits is not None), None)
     who = None if isinstance(waiting, Leave) else waiting
     return (
         id_, task.status.value, task.business, last.state.version, held.last_hash[id_], waiting is not Leave.AS_IS, who.awaits.value if who else None,
         who.owner if who else None, who.clock.value if who else None, who.seconds if who else None, set_held is not Leave.AS_IS,
         None if isinstance(set_held, Leave) or set_held is None else set_held.value, " ".join(id_ for effects in one.effects for id_ in effects.tried),
         _key(id_, held).seal("content", content) if content is not None else None, not task.open,
+        traits.priority if traits else None, traits.area if traits else None, " ".join(traits.needs) if traits else None,
     )  # fmt: skip
 
 
