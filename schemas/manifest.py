@@ -58,9 +58,25 @@ class Listener(_Frozen):
         return self.topic or "mllp"
 
 
+class Document(_Frozen):
+    """A file of the connector's folder that anybody may read at `path`; `{base}` in it becomes the address by which the hub was asked."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/_-]*$")]
+    file: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.json$")]
+
+
+class Reads(_Frozen):
+    """A place where a client reads its own resources by the hub's id; `path` ends in `{id}`."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/_-]*/\{id\}$")]
+    type: Literal["ServiceRequest", "Task"]
+    scope: str
+
+
 class Manifest(_Frozen):
     """One connector. `emits` are the facts that its `translate` may give, `accepts` those that its `compose` can tell a recipient;
-    `sends` the transports that carry what it composes; `score` says feature by feature how far it goes."""
+    `sends` the transports that carry what it composes; `reads` and `documents` what its clients find beside its listeners; `score` says
+    feature by feature how far it goes."""
 
     name: Annotated[str, _NAME]
     title: str
@@ -68,6 +84,8 @@ class Manifest(_Frozen):
     transport: Literal["http", "mllp", "mail"]
     sends: tuple[Literal["webhook", "mllp", "kafka", "mail", "letter"], ...] = ()
     listeners: tuple[Listener, ...] = ()
+    reads: tuple[Reads, ...] = ()
+    documents: tuple[Document, ...] = ()
     content_types: tuple[str, ...]
     functions: frozenset[FunctionName]
     emits: frozenset[FactType] = frozenset()
