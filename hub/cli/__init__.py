@@ -26,8 +26,10 @@ COMMANDS: dict[str, str] = {
     "republish": "Rebuild Kafka's topics from the ledger.",
     "reconcile": "Compare the ledger with Kafka and the receivers.",
     "clients": "Add, revoke and list the systems that may send and read.",
+    "connectors": "Begin a connector, check it, and see what a change of it would change.",
+    "conformance": "Play a sender against a hub and print a table that a partner can sign.",
     "check": "Is anyone waiting because of us? Then settings, stores and lag.",
-    "bench": "Measure accepting, the loop to a webhook, and matching.",
+    "bench": "Measure accepting, the loop to a webhook, matching and translating.",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from hub.errors import Misconfigured
 from hub.kit import hygiene
 from hub.kit.fixtures import Fixture, fixtures_of, inbound, translated
+from hub.kit.folders import Folders
 from hub.kit.purity import impurities
 from hub.registry import Registered
 from schemas.fhir.check import check as structure_faults
@@ -26,10 +27,25 @@ _SPOILT_FIXTURES = 10
 class Checked:
     """What was found of one connector: the pairs that were run, every fault as one plain line, and what is honest but not yet shown."""
 
-    manifest: Manifest
+    name: str
+    manifest: Manifest | None
     fixtures: int
     faults: tuple[str, ...]
-    unshown: tuple[str, ...]
+    unshown: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """For programs."""
+        score = {feature: progress.value for feature, progress in self.manifest.score.items()} if self.manifest else {}
+        return {"connector": self.name, "faults": self.faults, "fixtures": self.fixtures, "score": score, "unshown": self.unshown}
+
+
+def checked_folder(folders: Folders, name: str) -> Checked:
+    """One connector of a folder; a manifest that is wrong is its one fault."""
+    try:
+        registered = folders[name]
+    except Misconfigured as fault:
+        return Checked(name, None, 0, (fault.message,))
+    return checked(registered, folders.root / name)
 
 
 def checked(registered: Registered, folder: Path) -> Checked:
@@ -45,7 +61,7 @@ def checked(registered: Registered, folder: Path) -> Checked:
         faults += _orphans(folder, found)
         faults += _manners(registered, found[:: max(1, len(found) // _SPOILT_FIXTURES)])
     unshown = tuple(sorted(f"no fixture shows {fact.value}" for fact in manifest.emits if fact.value not in shown))
-    return Checked(manifest, len(found), tuple(dict.fromkeys(faults)), unshown)
+    return Checked(manifest.name, manifest, len(found), tuple(dict.fromkeys(faults)), unshown)
 
 
 def _page_faults(folder: Path) -> Iterator[str]:
@@ -88,7 +104,7 @@ def _fixture_faults(registered: Registered, fixture: Fixture, shown: set[str]) -
 def _fact_faults(manifest: Manifest, fact: Any) -> Iterator[str]:  # Any: the published JSON of a fact
     if fact["type"] not in {one.value for one in manifest.emits}:
         yield f"{fact['type']} is not among the manifest's emits"
-    yield from (f"the bundle is no sound FHIR at {issue.at}" for issue in structure_faults(fact["bundle"]))
+    yield from (f"the bundle is no sound FHIR at {wrong.path}" for wrong in structure_faults(fact["bundle"]))
 
 
 def first_difference(made: Any, kept: Any, at: str = "$") -> str | None:  # Any: two JSON values

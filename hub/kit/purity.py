@@ -9,7 +9,7 @@ from pathlib import Path
 _FORBIDDEN = frozenset(
     """aiokafka asyncio asyncpg concurrent confluent_kafka ctypes fastapi faststream ftplib http httpx importlib io logging multiprocessing os pathlib
     pickle prometheus_client random requests secrets select shutil signal smtplib socket sqlalchemy sqlite3 ssl starlette structlog subprocess sys
-    tempfile threading time urllib3 uvicorn""".split()
+    tempfile threading time urllib3 uvicorn""".split()  # noqa: SIM905
 )
 _CLOCKS = frozenset({"now", "utcnow", "today", "uuid1", "uuid4", "urandom", "monotonic", "perf_counter", "token_hex", "token_bytes", "getrandbits"})
 _CALLS = frozenset({"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"})
