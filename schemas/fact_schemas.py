@@ -17,15 +17,16 @@ Schema = dict[str, Any]  # Any: JSON Schema
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 BASE = f"{HUB}/schemas"
 
-WITH_CONTENT: frozenset[F] = frozenset({F.RECEIVED, F.ASSIGNED})
+WITH_CONTENT: frozenset[F] = frozenset({F.RECEIVED, F.OFFERED, F.UPDATED, F.CONSENT_CHANGED, F.ASSIGNED})
 """Facts that carry the sender's resources whole: whoever reads them needs them."""
 WITH_PERSON: frozenset[F] = frozenset({F.PERSON_CHANGED, F.PERSON_MOVED, F.PERSON_DIED})
 """Facts that say something new of a person, and carry that alone."""
 WITH_REASON: frozenset[F] = frozenset({F.HELD, F.CLOSED, F.NEED_UNMET})
 """Facts that are nothing without their reason."""
 PUBLISHED: tuple[F, ...] = (
-    F.RECEIVED, F.HELD, F.RELEASED, F.CANCELLED, F.PERSON_CHANGED, F.PERSON_MOVED, F.PERSON_DIED, F.CLOSED, F.ASSIGNED, F.ACCEPTED, F.DECLINED, F.NO_RESPONSE,
-    F.ON_HOLD, F.RESUMED, F.CONTACT_ATTEMPTED, F.FIRST_CONTACT, F.PLAN_AGREED, F.STEPPED_UP, F.HANDED_BACK, F.COMPLETED, F.FAILED, F.NEED_UNMET,
+    F.RECEIVED, F.OFFERED, F.UPDATED, F.HELD, F.RELEASED, F.CANCEL_REQUESTED, F.CANCELLED, F.ENTERED_IN_ERROR, F.CONSENT_CHANGED, F.PERSON_CHANGED,
+    F.PERSON_MOVED, F.PERSON_DIED, F.CLOSED, F.ASSIGNED, F.ACCEPTED, F.DECLINED, F.NO_RESPONSE, F.ON_HOLD, F.RESUMED,
+    F.CONTACT_ATTEMPTED, F.FIRST_CONTACT, F.PLAN_AGREED, F.STEPPED_UP, F.HANDED_BACK, F.COMPLETED, F.FAILED, F.NEED_UNMET,
 )  # fmt: skip
 """Every fact that these doors, routing and watch say; another one is published when somebody says it."""
 _NEEDS = sorted({*needs(), CONVERSATION})
@@ -68,7 +69,7 @@ def _kinds(fact: F) -> Schema:
 
 
 def _needed(fact: F) -> Iterable[Schema]:
-    if fact is F.RECEIVED:
+    if fact in (F.RECEIVED, F.OFFERED):
         yield _resource("ServiceRequest", intent={"const": "filler-order"}, basedOn={"type": "array", "minItems": 1})
     if fact in WITH_CONTENT:
         yield _resource("ServiceRequest", intent={"not": {"const": "filler-order"}})

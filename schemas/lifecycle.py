@@ -68,6 +68,7 @@ def _row(
 _C, _H, _O = Role.COORDINATION, Role.HAND_OVER, Role.OFFER
 _ROWS = (
     _row(F.RECEIVED, _C, S.REQUESTED, "received", (_REF, _PER, _HOS), (), awaits=_HUB, clock=Clock.ROUTE),
+    _row(F.OFFERED, _C, S.REQUESTED, "offered", (_HOS, _REF), (), awaits=_OPS, clock=Clock.HUMAN),
     _row(F.UPDATED, _C, None, None, (_REF, _HOS), (_PRE,)),
     _row(F.HELD, _C, None, "triage", (_HUB, _OPS), (_REF, _OPS), awaits=_OPS, clock=Clock.HUMAN),
     _row(F.RELEASED, _C, None, "received", (_OPS,), (), awaits=_HUB, clock=Clock.ROUTE),
@@ -103,9 +104,11 @@ _ROWS = (
     _row(F.NEED_UNMET, _C, None, None, (_HUB,), ()),
 )
 MOVES: dict[F, Move] = {row.fact: row for row in _ROWS}
+BEGINS: frozenset[F] = frozenset({F.RECEIVED, F.OFFERED})
+"""What a referral's own life begins with: it was asked for, or it is offered and waits until the person was asked."""
 OPENS: frozenset[F] = frozenset({F.ASSIGNED, F.ASSET_PROPOSED})
 """What a new Task begins with; a referral itself begins with `open_referral`, so that nothing is received or assigned a second time."""
-WITHOUT_TASK: frozenset[F] = frozenset({F.OFFERED, F.NEED_GAP, F.ASSET_LISTED, F.ASSET_WITHDRAWN, F.PRESCRIBER_LISTED, F.CAPACITY_CHANGED})
+WITHOUT_TASK: frozenset[F] = frozenset({F.NEED_GAP, F.ASSET_LISTED, F.ASSET_WITHDRAWN, F.PRESCRIBER_LISTED, F.CAPACITY_CHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def apply(state: ReferralState, update: Update) -> Result:
         return Refused(Reason.UNSUPPORTED_TYPE)
     if update.party not in move.causes:
         return Refused(Reason.NOT_PERMITTED)
-    if update.new_task is not None or update.fact in OPENS or update.fact is F.RECEIVED:
+    if update.new_task is not None or update.fact in OPENS or update.fact in BEGINS:
         return _opened(state, update, move)
     task = _task_of(state, update, move)
     if task is None:
@@ -275,8 +278,8 @@ def _followed(task: TaskState, version: int, move: Move) -> TaskState | None:
     return replace(task, status=status, business=business, version=version)
 
 
-def open_referral(referral_id: str, coordination_id: str) -> ReferralState:
-    """The state of a referral that was just received: version 1, its coordination Task `requested`."""
-    move = MOVES[F.RECEIVED]
+def open_referral(referral_id: str, coordination_id: str, begins: F = F.RECEIVED) -> ReferralState:
+    """The state of a referral that was just received, or offered: version 1, its coordination Task `requested`."""
+    move = MOVES[begins]
     task = TaskState(coordination_id, Role.COORDINATION, 0, move.status or S.REQUESTED, move.business or "received", version=1)
     return ReferralState(referral_id, 1, (task,))

@@ -106,7 +106,7 @@ class _Pending:
     risk: Triage
 
     def made(self) -> Made:
-        state = open_referral(str(self.id), task_id(self.id, Role.COORDINATION, 1))
+        state = open_referral(str(self.id), task_id(self.id, Role.COORDINATION, 1), self.fact.type)
         clocks = PolicyClocks(self.maker.policy)
         task = fhir_task(self._tree, state.coordination, self.arrival.received_at)
         first = self._received(state, task)

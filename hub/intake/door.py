@@ -29,10 +29,10 @@ from hub.registry import Registered
 from hub.security.client import Client
 from hub.telemetry import LogEvent, count, current_trace, log
 from schemas.events import FactType
+from schemas.lifecycle import BEGINS
 from schemas.messages import Accepted, Committed, Existing, Fact, InboundMessage, InFlight, NotStored, Repeated, Reply, Target, Translation
 from schemas.rejection import Issue, Reason, Rejected
 
-_BEGINS = frozenset({FactType.RECEIVED, FactType.OFFERED})
 _PATIENCE = 2.0
 _LARGE = 64 * 1024
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class Intake:
             raise ValueError("a message at a door has a time")
         arrival = Arrival(client.id, registered.manifest.name, key, message.received_at, message.body, trace.traceparent if trace else None)
         crash(f"{transport}.before_commit")
-        if any(fact.type in _BEGINS for fact in translation.facts):
+        if any(fact.type in BEGINS for fact in translation.facts):
             reply = await self._create(registered, message, translation, arrival)
         else:
             reply = await self._change(registered, message, translation, arrival, client)
@@ -99,7 +99,7 @@ class Intake:
 
     async def _create(self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival) -> Reply:
         await self._beside(registered, translation, arrival)
-        ids = [uuid4() for fact in translation.facts if fact.type in _BEGINS]
+        ids = [uuid4() for fact in translation.facts if fact.type in BEGINS]
         creation = await _aside(message, self._creation, registered, message, translation, arrival, ids, frozenset())
         return self._said(registered, message, await self.ledger.commit(creation), arrival, translation)
 
@@ -116,7 +116,7 @@ class Intake:
     def _creation(
         self, registered: Registered, message: InboundMessage, translation: Translation, arrival: Arrival, ids: list[UUID], marks: frozenset[str]
     ) -> Creation:
-        received = [fact for fact in translation.facts if fact.type in _BEGINS]
+        received = [fact for fact in translation.facts if fact.type in BEGINS]
         made: list[Made] = [self.maker.make(arrival, fact, id_, marks) for fact, id_ in zip(received, ids, strict=True)]
         referrals, accepted = together(made)
         reply = registered.connector.answer(message, Committed(accepted, translation.warnings))
@@ -273,7 +273,7 @@ def _key_reused(registered: Registered) -> Issue:
 def _together(facts: tuple[Fact, ...]) -> None:
     """Raises Rejected unless intake can do all of it together: referrals or offers, one update alone, or one person's facts, these perhaps
     beside an offer."""
-    begun = sum(fact.type in _BEGINS for fact in facts)
+    begun = sum(fact.type in BEGINS for fact in facts)
     of_person = sum(fact.type in PERSON_FACTS for fact in facts)
     offered = sum(fact.type is FactType.OFFERED for fact in facts)
     if len(facts) not in (begun, of_person, of_person + offered, 1):

@@ -21,6 +21,7 @@ from hub.deciding.decision import Assign, Record
 from hub.deciding.policy import load_policy
 from hub.intake.changes import Changer
 from hub.intake.creation import Arrival, Maker
+from hub.intake.later import Later
 from hub.ledger.changes import Effects, Locked, NewEvent, NewReferral
 from hub.ledger.sealing import Sealing
 from hub.places import Places
@@ -28,8 +29,9 @@ from hub.recording import Recorder, Tree, fhir_task, task_id
 from hub.routing.assigning import assign
 from schemas.events import Event, event_id_on, to_record
 from schemas.events import FactType as F
+from schemas.fhir.build import FACT_SYSTEM
 from schemas.lifecycle import Update
-from schemas.messages import InboundMessage, Notice, Reply
+from schemas.messages import Fact, InboundMessage, Notice, Reply
 from schemas.profile import Profile
 from schemas.rejection import Reason
 from schemas.task import Party, Role, TaskStatus
@@ -85,6 +87,8 @@ _UPDATES: Mapping[F, Sequence[tuple[F, Party, Reason | None]]] = {
     F.COMPLETED: [(F.COMPLETED, Party.PRESCRIBER, Reason.GOALS_MET)],
     F.FAILED: [(F.FIRST_CONTACT, Party.PRESCRIBER, None), (F.FAILED, Party.PRESCRIBER, Reason.DISENGAGED)],
     F.CLOSED: [(F.COMPLETED, Party.PRESCRIBER, Reason.GOALS_MET), (F.CLOSED, Party.HUB, Reason.GOALS_MET)],
+    F.CANCEL_REQUESTED: [(F.ACCEPTED, Party.PRESCRIBER, None), (F.CANCEL_REQUESTED, Party.REFERRER, Reason.CANCELLED_BY_REFERRER)],
+    F.ENTERED_IN_ERROR: [(F.ENTERED_IN_ERROR, Party.REFERRER, None)],
     F.CANCELLED: [(F.ACCEPTED, Party.PRESCRIBER, None), (F.CANCELLED, Party.PRESCRIBER, Reason.CANCELLED_BY_REFERRER)],
 }
 _WHY = Text("It works in Swansea and helps with loneliness.", "Mae'n gweithio yn Abertawe ac yn helpu gydag unigrwydd.")
@@ -98,11 +102,13 @@ def facts() -> Mapping[F, NewEvent]:
     first = _standing(new)
     assigned = _assigned(first)
     over = replace(first, state=assigned.state, task_clients={TASK: CASES})
-    made = {F.RECEIVED: new.events[0], F.ASSIGNED: assigned.events[0]}
+    made = {F.RECEIVED: new.events[0], F.OFFERED: _received(F.OFFERED).events[0], F.ASSIGNED: assigned.events[0]}
     for fact, steps in _UPDATES.items():
         made[fact] = _after(first if fact in _BEFORE_ASSIGNMENT else over, steps)
     for fact, kind, died in ((F.PERSON_MOVED, "A03", ""), (F.PERSON_CHANGED, "A31", ""), (F.PERSON_DIED, "A31", 16 * "|" + "20260301|Y")):
         made[fact] = _of_person(over, fact, kind, died)
+    for fact in (F.UPDATED, F.CONSENT_CHANGED):
+        made[fact] = _said_later(over, fact)
     return made
 
 
@@ -115,13 +121,36 @@ def _sealing() -> Sealing:
 
 
 @cache
-def _received() -> NewReferral:
+def _received(fact: F = F.RECEIVED) -> NewReferral:
+    arrival, said = _said(fact)
+    return _maker().make(arrival, said, ID).referral
+
+
+def _maker() -> Maker:
+    return Maker(load_policy(), Places.load(), _sealing())
+
+
+def _said(fact: F) -> tuple[Arrival, Fact]:
+    """The example's message as its connector reads it, saying this fact."""
     body = orjson.dumps(REQUEST)
     headers = {"x-correlation-id": _JOURNEY, "content-type": "application/fhir+json"}
     message = InboundMessage(body, "POST /fhir/ServiceRequest", headers, received_at=NOW, client=GP)
-    fact = fhir_rest.translate(message).facts[0]
+    said = fhir_rest.translate(message).facts[0]
     arrival = Arrival(GP, "fhir_rest", "5b7e7a34-7e1f-4b6c-8a3e-0c4f3f0c8d21", NOW, body, _TRACE)
-    return Maker(load_policy(), Places.load(), _sealing()).make(arrival, fact, ID).referral
+    entries = [{**said.bundle["entry"][0], "resource": {**said.bundle["entry"][0]["resource"], **_event_coding(fact)}}, *said.bundle["entry"][1:]]
+    return arrival, replace(said, type=fact, bundle={**said.bundle, "entry": entries})
+
+
+def _event_coding(fact: F) -> JsonObject:
+    return {"eventCoding": {"system": FACT_SYSTEM, "code": fact.value}}
+
+
+def _said_later(locked: Locked, fact: F) -> NewEvent:
+    """What its referrer says later of the referral."""
+    decided = Later(_maker(), *_said(fact)).decide(locked)
+    if not isinstance(decided, Effects):
+        raise ValueError(f"the example of {fact.value} changes nothing")
+    return decided.events[0]
 
 
 def _standing(new: NewReferral) -> Locked:
@@ -147,7 +176,7 @@ def _after(locked: Locked, steps: Sequence[tuple[F, Party, Reason | None]]) -> N
     """The last of these facts, one after the other."""
     recorder = _recorder(locked, steps[-1][0].value, "/routing" if steps[-1][1] is Party.HUB else "/connectors/case_management")
     for fact, party, reason in steps:
-        coordination = fact in _BEFORE_ASSIGNMENT or fact in (F.CLOSED, F.CANCELLED)
+        coordination = fact in _BEFORE_ASSIGNMENT or fact in (F.CLOSED, F.CANCEL_REQUESTED, F.CANCELLED, F.ENTERED_IN_ERROR)
         said = "loneliness" if fact is F.NEED_UNMET else reason.value if reason else None
         recorder.apply(Update(fact, party, None if coordination else TASK, reason=said, ends=TaskStatus.COMPLETED if fact is F.CLOSED else None))
     made = recorder.last_event

@@ -8,7 +8,7 @@ from itertools import permutations, product
 import pytest
 
 from schemas.events import FactType as F
-from schemas.lifecycle import LEGAL, MOVES, OPENS, WITHOUT_TASK, Applied, Late, Refused, Result, Unchanged, Update, apply, open_referral, reachable
+from schemas.lifecycle import BEGINS, LEGAL, MOVES, OPENS, WITHOUT_TASK, Applied, Late, Refused, Result, Unchanged, Update, apply, open_referral, reachable
 from schemas.rejection import Reason
 from schemas.task import FINAL, Clock, Party, ReferralState, Role, TaskState
 from schemas.task import TaskStatus as S
@@ -93,7 +93,7 @@ def expected(fact: F, status: S, party: Party) -> str:
     move = MOVES[fact]
     if party not in move.causes:
         return "not-permitted"
-    if fact is F.RECEIVED:
+    if fact in BEGINS:
         return "illegal"
     if fact in OPENS:
         return "illegal" if move.about is Role.HAND_OVER and status not in FINAL else "applied"
@@ -271,6 +271,7 @@ def test_no_two_hand_overs_are_open_at_once() -> None:
         ("a hand-over that begins accepted", update(F.ACCEPTED, new_task=TaskState("new", Role.HAND_OVER, 2, S.REQUESTED, ""))),
         ("assigned without a new Task", update(F.ASSIGNED, new_task=None, task_id=H1)),
         ("received a second time", update(F.RECEIVED)),
+        ("offered when it stands already", update(F.OFFERED)),
     ],
 )
 def test_only_a_hand_over_or_an_offer_opens_and_only_by_its_own_fact(why: str, wish: Update) -> None:
@@ -327,7 +328,7 @@ def test_a_prescriber_who_says_that_the_person_died_ends_all_by_its_own_hand_ove
     assert {one.status for one in result.state.tasks} == {S.CANCELLED, S.REJECTED}
 
 
-@pytest.mark.parametrize("fact", [fact for fact, move in MOVES.items() if not move.ends_all and fact not in OPENS | {F.RECEIVED}])
+@pytest.mark.parametrize("fact", [fact for fact, move in MOVES.items() if not move.ends_all and fact not in OPENS | BEGINS])
 def test_a_fact_about_another_task_is_not_found(fact: F) -> None:
     other = next(role for role in Role if role is not MOVES[fact].about)
     wish = update(fact, task_id=IDS[other])
