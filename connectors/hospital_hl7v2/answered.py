@@ -12,6 +12,7 @@ _NO = frozenset(
         *("na", "nac oes", "nac ydy", "nac ydw", "naddo", "nid oes", "dim", "dim un", "byth"),
     )
 )
+_YES = frozenset(("y", "yes", "true", "t", "1", "positive", "present", "agreed", "ie", "oes", "ydw", "ydy", "cytuno"))
 _NUMBER = re.compile(r"[<>=]*\s*[-+]?\d+(?:[.,]\d+)?")
 _DENIES = re.compile(r"\b(?:no|not|non|never|without|denie[sd]|denying|negative for|nid|nad|nac|dim|ddim|heb|gwadu|yn gwadu)\b", re.IGNORECASE)
 _OF_CODE, _OF_WORDS = (1, 4), (2, 5)
@@ -51,3 +52,9 @@ def _is_zero(said: str) -> bool:
 def without_denial(question: str) -> str:
     """What a question denies, for one whose answer is no ("No suicidal thoughts: no"); empty when it denies nothing."""
     return _DENIES.sub(" ", question).strip() if _DENIES.search(question) else ""
+
+
+def says_yes(segment: Segment, number: int = 5) -> bool:
+    """Whether every repetition of a field plainly says yes; a doubt, a condition or a no beside it is none."""
+    said = segment.field(number).repetitions
+    return bool(said) and all((read := readings(one)) and all(_plain(word) in _YES for word in read) for one in said)

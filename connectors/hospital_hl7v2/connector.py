@@ -1,21 +1,22 @@
-"""At the MLLP door and on the way back: a hospital's HL7 v2. REF^I12 and ADT come in, ACK answers at once, RRI^I12 tells later."""
+"""At the MLLP door and on the way back: a hospital's HL7 v2. REF, ADT and agreed letters come in, ACK answers at once, RRI^I12 tells later."""
 
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
+from connectors.hospital_hl7v2 import batches, facts
 from connectors.hospital_hl7v2.answers import acknowledged
-from connectors.hospital_hl7v2.facts import person_facts, referral_facts
+from connectors.hospital_hl7v2.persons import person_facts
 from connectors.hospital_hl7v2.response import judged, response
 from connectors.hospital_hl7v2.source import Source
+from connectors.hospital_hl7v2.taken import Kind, kind_of, named
+from schemas.events import FactType
 from schemas.hl7v2 import Header, Message, read_header, split
 from schemas.messages import InboundMessage, Notice, OutboundMessage, Outcome, ReceiverReply, Reply, RequestKey, Translation, Verdict
 from schemas.profile import Profile
 from schemas.rejection import Issue, Reason, Rejected
 
-# Message codes that hospitals send and this door does not take, so that the answer can name them (HL7 v2 table 0076).
-_NAMED = frozenset(["ACK", "BAR", "DFT", "MDM", "MFN", "OMG", "OML", "ORM", "ORR", "ORU", "OSU", "QBP", "QRY", "RDE", "RRI", "RSP", "SIU", "SRM", "VXU"])
-_REFERRAL_EVENTS = {"I13": "I13", "I14": "I14", "I15": "I15"}
 _LONGEST_ID = 199
 
 
@@ -23,13 +24,8 @@ _LONGEST_ID = 199
 
 
 def messages(content: bytes) -> tuple[bytes, ...]:
-    """The messages of a file: its MLLP frames, else what begins at each line with MSH; a batch stays whole, to be refused by name."""
-    if b"\x0b" in content and (frames := re.findall(rb"\x0b([^\x1c\x0b]*)\x1c", content)):
-        return tuple(frames)
-    plain = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    if not plain.startswith(b"MSH"):
-        return (content,)
-    return tuple(re.split(rb"(?<=[\r\n])(?=MSH[^\w\s])", plain))
+    """The messages of a file: its MLLP frames, those of its batches, or what begins at each line with MSH."""
+    return batches.messages(content)
 
 
 def identify(message: InboundMessage) -> RequestKey:
@@ -42,19 +38,40 @@ def identify(message: InboundMessage) -> RequestKey:
 
 
 def translate(message: InboundMessage) -> Translation:
-    """REF^I12 gives `received`; A01 to A03 and A11 to A13 `person-moved`; A08, A31 and A40 `person-changed`; a death `person-died`.
+    """REF^I12 gives `received`, I13 `updated`, I14 `cancel-requested`; A01 to A03 and A11 to A13 `person-moved` (an agreed A03 `offered` too);
+    A08, A28, A31 and A40 `person-changed`; a death `person-died`; a letter what the sender's profile says.
 
-    Other ADT events are ignored by name, all else is Rejected: with every fault of the header at once, then of what it says.
+    What only tells is ignored by name, all else is Rejected: with every fault of the header at once, then of what it says.
     """
     header, read = read_header(message.body), _split(message)
-    faults = [*_header_faults(header), *_several_persons(read)]
-    if faults:
+    kind = kind_of(header, message.profile)
+    faults = [*_header_faults(header), *([kind] if isinstance(kind, Issue) else ()), *_several_persons(read, kind)]
+    if faults or isinstance(kind, Issue):
         raise Rejected(faults[0].reason, faults)
     today = message.received_at.date() if message.received_at else None
-    source = Source(message.body, read, today)
-    if header.code == "REF":
-        return referral_facts(source, message)
-    return person_facts(source, _trigger(header, read), message)
+    return _translated(kind, Source(message.body, read, today, message.profile.dialect), header, message)
+
+
+def _translated(kind: Kind, source: Source, header: Header, message: InboundMessage) -> Translation:
+    match kind:
+        case Kind.REFERRAL:
+            return facts.received(source, message)
+        case Kind.UPDATE:
+            return facts.updated(source, message)
+        case Kind.CANCELLATION:
+            return facts.cancelled(source)
+        case Kind.PERSON:
+            return person_facts(source, _trigger(header, source.message), message)
+        case Kind.LETTER:
+            return facts.letter(source, message, FactType.RECEIVED)
+        case Kind.LETTER_AGAIN:
+            return facts.letter(source, message, FactType.UPDATED)
+        case Kind.LETTER_WITHDRAWN:
+            return facts.letter(source, message, FactType.CANCEL_REQUESTED)
+        case Kind.NOTHING:
+            return Translation((), (*source.message.warnings, named(header)), Reason.NOTHING_FOR_US)
+        case _ as never:
+            assert_never(never)
 
 
 def _split(message: InboundMessage) -> Message:
@@ -74,25 +91,12 @@ def _header_faults(header: Header) -> list[Issue]:
         faults.append(Issue(Reason.INVALID, "MSH[1]-10", "hospital.control-id-long", {"limit": str(_LONGEST_ID)}))
     if header.version and not re.match(r"2(?:\.|$)", header.version.strip()):
         faults.append(Issue(Reason.UNSUPPORTED_VERSION, "MSH[1]-12", "hospital.version"))
-    if unknown := _type_fault(header):
-        faults.append(unknown)
     return faults
 
 
-def _type_fault(header: Header) -> Issue | None:
-    code, trigger = header.code.upper(), header.trigger.upper()
-    if not code:
-        return Issue(Reason.REQUIRED, "MSH[1]-9", "hospital.no-type")
-    if (code == "REF" and trigger == "I12") or (code == "ADT" and re.fullmatch(r"(?:A\d\d)?", trigger, re.ASCII)):
-        return None
-    if code == "REF" and trigger in _REFERRAL_EVENTS:
-        return Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9.2", "hospital.event", {"event": f"REF^{trigger}"})
-    if code in _NAMED:
-        return Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9", "hospital.type", {"type": code})
-    return Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9", "hospital.type-unknown")
-
-
-def _several_persons(read: Message) -> list[Issue]:
+def _several_persons(read: Message, kind: Kind | Issue) -> list[Issue]:
+    if kind is Kind.NOTHING:
+        return []
     return [Issue(Reason.STRUCTURE, pid.at(), "hospital.several-persons") for pid in read.segments("PID")[1:2]]
 
 

@@ -1,150 +1,89 @@
-"""Within translating a hospital's message: the facts that REF^I12 and ADT give, each with its FHIR message bundle."""
+"""Within translating a hospital's message: the facts that REF^I12, I13 and I14, and a letter that counts as a referral, give."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from connectors.hospital_hl7v2.consents import unclear
-from connectors.hospital_hl7v2.findings import ended_in_death, read_conditions, read_observations, read_stay, texts
-from connectors.hospital_hl7v2.hearing import heard
-from connectors.hospital_hl7v2.patient import Death, death, numbers, read_patient
-from connectors.hospital_hl7v2.places import place_of, placed, places
+from connectors.hospital_hl7v2.bundles import bundle_of, in_order, referral_in
+from connectors.hospital_hl7v2.findings import read_conditions, read_observations, texts
+from connectors.hospital_hl7v2.hearing import documents
+from connectors.hospital_hl7v2.patient import read_patient
+from connectors.hospital_hl7v2.places import once, placed
 from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
-from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, person_identifier
+from connectors.hospital_hl7v2.source import Made, Reading, Source
+from connectors.hospital_hl7v2.stays import read_stay, stay_of_referral
 from schemas.events import FactType
-from schemas.fhir.build import JsonObject
-from schemas.fhir.build import message as message_bundle
-from schemas.fhir.person import read_person
-from schemas.fhir.read import Found
-from schemas.fhir.read import Message as FhirMessage
-from schemas.messages import About, Fact, Identifier, InboundMessage, Translation
-from schemas.referral import Referral, read_referral
+from schemas.messages import About, Fact, InboundMessage, Translation
 from schemas.rejection import Issue, Reason, Rejected
 
-NAME = "hospital_hl7v2"
 
-# Trigger → why the person's stay changed (MessageHeader.reason) and FHIR's status of the Encounter (HL7 v2 chapter 3.3).
-MOVED = {
-    "A01": ("admitted", "in-progress"),
-    "A02": ("transferred", "in-progress"),
-    "A03": ("discharged", "finished"),
-    "A11": ("undone", "cancelled"),
-    "A12": ("undone", "in-progress"),
-    "A13": ("undone", "in-progress"),
-}
-DETAILS = frozenset({"A08", "A31"})
-MERGED = "A40"
-# Merges, moves and changes of numbers beside A40 (HL7 v2 chapter 3.3 and 3.6, some for backward compatibility alone): not read, but named.
-_OTHER_MERGES = frozenset(["A18", "A30", "A34", "A35", "A36", "A39", "A41", "A42", "A43", "A44", "A45", "A46", "A47", "A48", "A49", "A50", "A51"])
-_TELLS_ENDING = frozenset({"A03", "A08", "A31"})
+def received(source: Source, message: InboundMessage) -> Translation:
+    """REF^I12: one `received`. Raises Rejected with every reason: withdrawn, another service, nobody known."""
+    return _whole(source, message, FactType.RECEIVED, withdrawn(source))
 
 
-def referral_facts(source: Source, message: InboundMessage) -> Translation:
-    """One `referral.received.v1`. Raises Rejected with every reason: withdrawn, another service, nobody known."""
-    reading = read_request(source)
-    organizations = sum(one.resource["resourceType"] == "Organization" for one in reading.made)
-    reading = reading + read_patient(source, organizations, unclear_is_death=True) + read_conditions(source) + read_observations(source)
-    if source.message.first("PV1").component(19):
-        reading += read_stay(source, "unknown", moved_at=False)
-    made = _in_order(reading.made)
-    bundle = _bundle(source, FactType.RECEIVED, made, "ServiceRequest")
-    table = places(made, FhirMessage(bundle))
-    over = withdrawn(source)
+def updated(source: Source, message: InboundMessage) -> Translation:
+    """REF^I13: one `updated` with the whole referral as it is now, or a wish to cancel where RF1-1 says that it is rejected or expired.
+
+    Raises Rejected, also when no number says which referral it is.
+    """
+    if withdrawn(source):
+        return cancelled(source)
+    return _whole(source, message, FactType.UPDATED, _which(source))
+
+
+def cancelled(source: Source) -> Translation:
+    """REF^I14: one `cancel-requested`. Raises Rejected when no number says which referral it is."""
+    if missing := _which(source):
+        raise Rejected(Reason.REQUIRED, missing)
+    reading = _request_and_patient(source)
+    made = in_order(_revoked(one) for one in reading.made)
+    fact = Fact(FactType.CANCEL_REQUESTED, bundle_of(source, FactType.CANCEL_REQUESTED, made, "ServiceRequest"), About(None, referral_identifiers(source)))
+    return Translation((fact,), placed((*source.message.warnings, *reading.warnings), {}))
+
+
+def letter(source: Source, message: InboundMessage, fact: FactType) -> Translation:
+    """A letter (MDM) of a sender whose letters are referrals. Raises Rejected, also when its words cannot be read: nobody could look for risk in it."""
+    if fact is FactType.CANCEL_REQUESTED:
+        return cancelled(source)
+    which = _which(source) if fact is FactType.UPDATED else ()
+    return _whole(source, message, fact, (*which, *_unread(source)))
+
+
+def _whole(source: Source, message: InboundMessage, fact: FactType, over: tuple[Issue, ...]) -> Translation:
+    reading = _request_and_patient(source) + read_conditions(source) + read_observations(source)
+    made = in_order(reading.made)
+    bundle = bundle_of(source, fact, made, "ServiceRequest")
     try:
-        referral, said = read_referral(bundle, "hospital", message.profile, message.received_at)
+        referral, said = referral_in(source, message, made, bundle)
     except Rejected as fault:
-        raise Rejected((*over, *fault.issues)[0].reason, (*over, *placed(fault.issues, table))) from None
+        raise Rejected((*over, *fault.issues)[0].reason, (*over, *fault.issues)) from None
     if over:
         raise Rejected(over[0].reason, over)
-    warnings = placed((*source.message.warnings, *reading.warnings, *said), table)
-    about = About(None, referral_identifiers(source))
-    referral = _as_said(referral, source, place_of(referral.service.at, table))
-    return Translation((Fact(FactType.RECEIVED, bundle, about, referral),), warnings)
+    warnings = (*source.message.warnings, *reading.warnings, *said)
+    return Translation((Fact(fact, bundle, About(None, referral_identifiers(source)), referral),), once(warnings))
 
 
-def _as_said(referral: Referral, source: Source, service_at: str | None) -> Referral:
-    """The referral with its texts in message order, NTE and OBX alike, every other text for triage, and the field that states the service."""
-    words = tuple(said for _, said in sorted(notes(source) + texts(source), key=lambda one: one[0]))
-    is_unclear = referral.consent.unclear or unclear(source.message, words)
-    return referral.model_copy(
-        update={
-            "narrative": words,
-            "other_words": heard(source.message),
-            "service": referral.service.model_copy(update={"at": service_at}),
-            "consent": referral.consent.model_copy(update={"unclear": is_unclear}),
-        }
-    )
+def _request_and_patient(source: Source) -> Reading:
+    status = stay_of_referral(source)
+    reading = read_request(source, encounter=status is not None)
+    organizations = sum(one.resource["resourceType"] == "Organization" for one in reading.made)
+    reading = reading + read_patient(source, organizations, unclear_is_death=True)
+    return reading if status is None else reading + read_stay(source, status, moved_at=status != "unknown")
 
 
-def person_facts(source: Source, trigger: str, message: InboundMessage) -> Translation:
-    """What an ADT says of a person: moved, changed or died, each a fact; ignored by name when it says none of these."""
-    kinds = _kinds(source, trigger)
-    if not kinds:
-        return Translation((), (*source.message.warnings, *_unread_merge(trigger)), Reason.NOTHING_FOR_US)
-    reading = read_patient(source)
-    moved = trigger in MOVED
-    if moved:
-        reading += read_stay(source, MOVED[trigger][1])
-    made = _in_order(reading.made if trigger != MERGED else (_with_links(reading.made[0], _old_numbers(source)), *reading.made[1:]))
-    bundles = [(kind, reason, _bundle(source, kind, made, "Encounter" if reason and moved else "Patient", reason)) for kind, reason in kinds]
-    said = _known(source, made, bundles[0][2])
-    about = About(None, _whom(source, trigger))
-    timeless = () if message.received_at else (Issue(Reason.TIME_NOT_GIVEN, "received-at"),)
-    facts = tuple(Fact(kind, bundle, about, reason=reason) for kind, reason, bundle in bundles)
-    warnings = placed((*source.message.warnings, *_unread_merge(trigger), *reading.warnings), {})
-    return Translation(facts, (*warnings, *said, *timeless))
+def _revoked(made: Made) -> Made:
+    if made.resource["resourceType"] != "ServiceRequest":
+        return made
+    return Made(made.place, made.url, {**made.resource, "status": "revoked"}, made.sources)
 
 
-def _unread_merge(trigger: str) -> tuple[Issue, ...]:
-    """The person did change: whoever sent it must hear that this way of saying so is not read."""
-    return (Issue(Reason.NOTHING_FOR_US, "MSH[1]-9.2", "hospital.merge-not-read", {"event": trigger}),) if trigger in _OTHER_MERGES else ()
+def _which(source: Source) -> tuple[Issue, ...]:
+    """A change to a referral says to which (RF1-6, RF1-11, OBR-2, of a letter TXA-12 to 14)."""
+    at = source.message.first("TXA").at(14) if source.message.has("TXA") else source.message.first("RF1").at(6)
+    return () if referral_identifiers(source) else (Issue(Reason.REQUIRED, at, "hospital.which-referral"),)
 
 
-def _kinds(source: Source, trigger: str) -> list[tuple[FactType, str | None]]:
-    """The facts of one trigger with their reasons; a death stands beside whatever else happened."""
-    found: list[tuple[FactType, str | None]] = []
-    if trigger in MOVED:
-        found.append((FactType.PERSON_MOVED, MOVED[trigger][0]))
-    elif trigger in DETAILS:
-        found.append((FactType.PERSON_CHANGED, "details"))
-    elif trigger == MERGED:
-        found.append((FactType.PERSON_CHANGED, "merged"))
-    if death(source.message.first("PID")) is Death.YES or (trigger in _TELLS_ENDING and ended_in_death(source)):
-        found.append((FactType.PERSON_DIED, None))
-    return found
-
-
-def _known(source: Source, made: Sequence[Made], bundle: JsonObject) -> tuple[Issue, ...]:
-    """The warnings about who it is. Raises Rejected NO_IDENTITY when that is not known (contracts.md, Who is enough)."""
-    read = FhirMessage(bundle)
-    person, said = read_person(read, Found({"subject": source.reference("Patient")}, "Encounter"), source.today)
-    if not person.is_enough:
-        raise Rejected(Reason.NO_IDENTITY, (Issue(Reason.NO_IDENTITY, "PID[1]-3"),))
-    return placed(said, places(made, read))
-
-
-def _old_numbers(source: Source) -> tuple[Identifier, ...]:
-    """MRG-1. Raises Rejected REQUIRED when there is none: nothing says who was merged."""
-    found = tuple(one for said in source.message.first("MRG").field(1).repetitions if (one := person_identifier(source, said)))
-    if not found:
-        raise Rejected(Reason.REQUIRED, (Issue(Reason.REQUIRED, "MRG[1]-1", "hospital.merge-without-old-number"),))
-    return found
-
-
-def _with_links(patient: Made, old: Iterable[Identifier]) -> Made:
-    links = [{"other": {"identifier": one}, "type": "replaces"} for one in fhir_identifiers(old)]
-    return Made(patient.place, patient.url, {**patient.resource, "link": links}, patient.sources)
-
-
-def _whom(source: Source, trigger: str) -> tuple[Identifier, ...]:
-    """Every number of PID-3, then of MRG-1."""
-    old = _old_numbers(source) if trigger == MERGED else ()
-    return tuple(dict.fromkeys((*numbers(source, source.message.first("PID")), *old)))
-
-
-def _in_order(made: Iterable[Made]) -> tuple[Made, ...]:
-    return tuple(sorted(made, key=lambda one: one.place))
-
-
-def _bundle(source: Source, fact: FactType, made: Iterable[Made], focus: str, reason: str | None = None) -> JsonObject:
-    return message_bundle(source.body, NAME, fact.value, [(one.url, one.resource) for one in made], focus=focus, reason=reason)
+def _unread(source: Source) -> tuple[Issue, ...]:
+    if notes(source) or texts(source) or documents(source.message):
+        return ()
+    obx = source.message.first("OBX")
+    return (Issue(Reason.UNSUPPORTED_MEDIA, obx.at(5), "hospital.letter-not-read"),)

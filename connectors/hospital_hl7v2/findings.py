@@ -1,15 +1,13 @@
-"""Within translating a hospital's message: DG1, OBX and PV1 become Conditions, Observations, Consents and an Encounter."""
+"""Within translating a hospital's message: DG1 and OBX become Conditions, Observations and Consents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from connectors.hospital_hl7v2 import consents
-from connectors.hospital_hl7v2.source import Made, Reading, Source, absent, clean, coding, concept, first, tidy
-from schemas.codes.discharge import Ending, destination_known, discharge, method_known
+from connectors.hospital_hl7v2.source import Made, Reading, Source, absent, clean, concept, first, tidy
 from schemas.fhir.build import JsonObject
-from schemas.hl7v2 import Segment, dates
+from schemas.hl7v2 import Segment
 from schemas.rejection import Issue, Reason
 
 _CODED = ("CE", "CWE", "CNE", "CF", "IS", "ID")
@@ -19,10 +17,6 @@ _NO_TEXT = (
     *("CX", "CK", "CN", "XAD", "XCN", "XON", "XPN", "XTN", "AD", "PN"),
 )
 _STATUS = {"P": "preliminary", "R": "registered", "C": "corrected", "X": "cancelled", "D": "entered-in-error", "W": "entered-in-error"}
-_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-_DESTINATION = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeDestinationWales"
-_METHOD = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeMethodWales"
-_CLASS = {"I": "IMP", "O": "AMB", "E": "EMER"}
 
 
 def read_conditions(source: Source) -> Reading:
@@ -106,88 +100,3 @@ def _observation(source: Source, obx: Segment, value: JsonObject) -> JsonObject:
         "subject": source.reference("Patient"),
         **value,
     }
-
-
-# --- PV1 --------------------------------------------------------------------------------------------------------------------------------
-
-
-def ended_in_death(source: Source) -> bool:
-    """Whether a destination or method in PV1-36 or PV1-37 is a death, or one that clearly stands a field or two beside them.
-
-    A destination of death is like no code of the neighbouring fields; a method counts there where the destination stands next to it.
-    """
-    pv1 = source.message.first("PV1")
-    early, before, destination, method, after = (pv1.component(number) for number in (34, 35, 36, 37, 38))
-    if any(map(_is_death, (destination, method))):
-        return True
-    if any(destination_known(code) and _is_death(code) for code in (early, before, after)):
-        return True
-    return (destination_known(destination) and not method and _is_death(before)) or (destination_known(method) and not destination and _is_death(after))
-
-
-def _is_death(code: str) -> bool:
-    """A code that is no destination may be a method."""
-    found = discharge(code, None) if destination_known(code) else discharge(None, code)
-    return found.ending is Ending.DIED
-
-
-def read_stay(source: Source, status: str, moved_at: bool = True) -> Reading:
-    """The Encounter of PV1. `status` is FHIR's; `moved_at`: also when and where it ended, which a referral does not need."""
-    pv1 = source.message.first("PV1")
-    number = first(pv1.field(19))
-    visit = {"system": source.system(number.component(4), number.component(5)), "value": number.component(1)} if number and number.component(1) else None
-    resource: JsonObject = {
-        "resourceType": "Encounter",
-        "identifier": [visit] if visit else [],
-        "status": status,
-        "class": _class(pv1),
-        "subject": source.reference("Patient"),
-    }
-    warnings: list[Issue] = []
-    if moved_at:
-        period, warnings = _period(pv1)
-        ward = first(pv1.field(3))
-        where = ", ".join(clean(part) for part in ward.components if part.strip()) if ward and not ward.is_null else ""
-        resource |= {"period": period, "location": [{"location": {"display": where}}] if where else [], "hospitalization": _went_to(pv1)}
-        warnings += list(_shifted(pv1))
-    made = Made(pv1.place, source.url("Encounter"), tidy(resource), {"": pv1.at(), "period": pv1.at(44), "location": pv1.at(3)})
-    return Reading((made,), tuple(warnings))
-
-
-def _class(pv1: Segment) -> JsonObject:
-    code = pv1.component(2).upper()
-    if code in _CLASS:
-        return coding(_ACT_CODE, _CLASS[code])
-    return coding("http://terminology.hl7.org/CodeSystem/v2-0004", code) if code else absent()
-
-
-def _period(pv1: Segment) -> tuple[JsonObject, list[Issue]]:
-    found: JsonObject = {}
-    warnings = []
-    for name, number in (("start", 44), ("end", 45)):
-        if said := pv1.component(number):
-            moment = dates.fhir_date_time(said)
-            if moment is None:
-                warnings.append(Issue(Reason.DATE_IMPOSSIBLE, pv1.at(number)))
-            else:
-                found[name] = moment
-    if found.get("start", "")[:10] > found.get("end", "9999")[:10]:
-        return {"start": found["start"]}, [*warnings, Issue(Reason.DATE_IMPOSSIBLE, pv1.at(45))]
-    return found, warnings
-
-
-def _went_to(pv1: Segment) -> JsonObject | None:
-    codes = [code for number in (36, 37) if (code := pv1.component(number))]
-    if not codes:
-        return None
-    written = [coding(_METHOD if not destination_known(code) and method_known(code) else _DESTINATION, code) for code in codes]
-    return {"dischargeDisposition": {"coding": [one for place, one in enumerate(written) if one not in written[:place]]}}
-
-
-def _shifted(pv1: Segment) -> Iterator[Issue]:
-    """Real senders write the disposition or the times a field too early or too late: that is said, and nothing is read from there."""
-    if dates.is_timestamp(pv1.component(46)) and not dates.is_timestamp(pv1.component(44)):
-        yield Issue(Reason.FIELD_SHIFTED, pv1.at(46))
-    early = next((number for number in (34, 35) if destination_known(pv1.component(number))), None)
-    if early and not pv1.component(36):
-        yield Issue(Reason.FIELD_SHIFTED, pv1.at(early))

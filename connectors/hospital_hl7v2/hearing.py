@@ -29,6 +29,7 @@ _WHO_AND_WHERE: dict[str, tuple[int, ...]] = {
     "ROL": (4, 11, 12),
     "RF1": (6, 11),
     "NTE": (5,),
+    "TXA": (5, 9, 10, 11, 12, 13, 14, 15, 16, 22, 23),
 }
 _ABOUT_THE_MESSAGE = frozenset({"MSH", "MSA", "EVN", "SFT", "UAC", "MRG", "FHS", "BHS", "BTS", "FTS", "DSC"})
 _LONGEST = 100_000  # characters of one document
@@ -72,7 +73,7 @@ def _finding(obx: Segment) -> Iterator[str]:
     asked = list(dict.fromkeys(said for one in obx.field(3).repetitions for said in readings(one)))
     question = " ".join(asked)
     answers = [said for one in obx.field(5).repetitions for said in _answer(obx, one)]
-    if obx.component(2).upper() not in ("ED", "RP"):
+    if not _is_document(obx):
         yield from _parts(obx.field(5))
     if says_no(obx):
         yield without_denial(question)
@@ -85,12 +86,22 @@ def _finding(obx: Segment) -> Iterator[str]:
 def _answer(obx: Segment, one: Repetition) -> list[str]:
     if one.is_null:
         return []
-    if obx.component(2).upper() in ("ED", "RP"):
-        return [said] if (said := _document(one)) else []
+    if _is_document(obx):
+        return [said] if (said := document_words(one)) else []
     return [one.text.strip()] if is_text(obx) else [" ".join(readings(one))]
 
 
-def _document(one: Repetition) -> str:
+def documents(message: Message) -> list[tuple[int, str]]:
+    """The words of every document of plain text (OBX of ED or RP), each with its place in the message."""
+    found = [(obx.place, document_words(one)) for obx in message.segments("OBX") if _is_document(obx) for one in obx.field(5).repetitions]
+    return [(place, said) for place, said in found if said]
+
+
+def _is_document(obx: Segment) -> bool:
+    return obx.component(2).upper() in ("ED", "RP")
+
+
+def document_words(one: Repetition) -> str:
     """The words of a document of plain text (ED: source, type, subtype, encoding, data); empty for any other."""
     kind, encoding, data = " ".join((one.component(2), one.component(3))).casefold(), one.component(4).casefold(), one.component(5)
     if not any(named in kind for named in ("text", "plain", "txt")):

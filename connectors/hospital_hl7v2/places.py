@@ -22,8 +22,12 @@ def places(made: Sequence[Made], bundle: FhirMessage) -> Mapping[str, str]:
 
 def placed(issues: Iterable[Issue], table: Mapping[str, str]) -> tuple[Issue, ...]:
     """The issues, each at its HL7 place where that is known, and each once."""
-    moved = (Issue(one.reason, _place(one.at, table), one.detail, one.params) for one in issues)
-    return tuple({(one.reason, one.at, one.detail): one for one in moved}.values())
+    return once(Issue(one.reason, _place(one.at, table), one.detail, one.params) for one in issues)
+
+
+def once(issues: Iterable[Issue]) -> tuple[Issue, ...]:
+    """Each issue once, in order."""
+    return tuple({(one.reason, one.at, one.detail): one for one in issues}.values())
 
 
 def place_of(at: str | None, table: Mapping[str, str]) -> str | None:

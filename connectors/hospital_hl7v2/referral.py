@@ -1,4 +1,4 @@
-"""Within translating a hospital's message: a REF^I12 becomes a ServiceRequest and what belongs to it."""
+"""Within translating a hospital's message: a REF, or a letter that counts as one, becomes a ServiceRequest and what belongs to it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from connectors.hospital_hl7v2.source import (
     register_identifier,
     tidy,
 )
+from connectors.hospital_hl7v2.stays import expected_discharge, is_on_ward
 from schemas.codes.hl7 import priority_of, provider_role_of, referral_status_of
 from schemas.fhir.build import JsonObject
 from schemas.hl7v2 import Repetition, Segment, dates
@@ -28,25 +29,28 @@ from schemas.rejection import Issue, Reason
 
 _TABLE_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0281"
 _TABLE_REASON = "http://terminology.hl7.org/CodeSystem/v2-0336"
+RF1_SHIFTED = "rf1-shifted"
+"""The dialect of a sender that writes the date of the referral in RF1-5."""
 _DOCUMENT = re.compile(r"\b(?:notes?|letters?|documents?|reports?|summary|attachment|llythyr|dogfen|crynodeb|nodyn)\b", re.IGNORECASE)
 _URGENT = re.compile(r"\b(?:urgent|brys)\b", re.IGNORECASE)
 
 
 def referral_identifiers(source: Source) -> tuple[Identifier, ...]:
-    """The referral's own numbers: RF1-6, RF1-11 and OBR-2, each once."""
-    rf1 = source.message.first("RF1")
+    """The referral's own numbers: RF1-6, RF1-11 and OBR-2, of a letter TXA-12 to TXA-14; each once."""
+    rf1, txa = source.message.first("RF1"), source.message.first("TXA")
     entities = [*rf1.field(6).repetitions, *rf1.field(11).repetitions]
     entities += [one for obr in source.message.segments("OBR") for one in obr.field(2).repetitions]
+    entities += [one for number in (12, 13, 14) for one in txa.field(number).repetitions]
     return tuple(dict.fromkeys(found for one in entities if (found := entity_identifier(source, one))))
 
 
-def read_request(source: Source) -> Reading:
-    """The ServiceRequest of RF1, with who refers and who is asked (PRD)."""
+def read_request(source: Source, encounter: bool = False) -> Reading:
+    """The ServiceRequest of RF1, with who refers and who is asked (PRD). `encounter`: the message holds the stay that it belongs to."""
     rf1 = source.message.first("RF1")
     priority, about_priority = _priority(rf1)
     status, about_status = _status(rf1)
-    written, about_dates = _written(rf1)
-    requester = _requester(source)
+    written, about_dates = _written(source)
+    requester = read_requester(source)
     asked = _asked(source, sum(one.resource["resourceType"] == "Practitioner" for one in requester))
     resource = {
         "resourceType": "ServiceRequest",
@@ -57,7 +61,8 @@ def read_request(source: Source) -> Reading:
         "priority": priority,
         "code": _kind(source, rf1),
         "subject": source.reference("Patient"),
-        "encounter": source.reference("Encounter") if source.message.first("PV1").component(19) else None,
+        "encounter": source.reference("Encounter") if encounter else None,
+        "occurrenceDateTime": expected_discharge(source) if encounter and is_on_ward(source) else None,
         "authoredOn": written,
         "requester": {"reference": requester[0].url} if requester else None,
         "performer": [{"reference": one.url} for one in asked],
@@ -102,14 +107,18 @@ def _status(rf1: Segment) -> tuple[str, list[Issue]]:
     return (known, []) if known else ("unknown", [Issue(Reason.CODE_UNKNOWN, rf1.at(1))])
 
 
-def _written(rf1: Segment) -> tuple[str | None, list[Issue]]:
-    """RF1-7, else RF1-9. A date in RF1-5, where the category stands, shows that the sender's fields are shifted: nothing is read from it."""
-    warnings = [Issue(Reason.FIELD_SHIFTED, rf1.at(5))] if dates.is_timestamp(rf1.component(5)) else []
-    for number in (7, 9):
-        if said := rf1.component(number):
+def _written(source: Source) -> tuple[str | None, list[Issue]]:
+    """RF1-7, else RF1-9; of a letter TXA-6, else TXA-4. A date in RF1-5, where the category stands, shows that the sender's fields are shifted:
+    it is said, and read only where the sender's profile says so."""
+    rf1, txa = source.message.first("RF1"), source.message.first("TXA")
+    shifted = dates.is_timestamp(rf1.component(5))
+    warnings = [Issue(Reason.FIELD_SHIFTED, rf1.at(5))] if shifted else []
+    agreed = [(rf1, 5)] if shifted and RF1_SHIFTED in source.dialect else []
+    for segment, number in (*agreed, (rf1, 7), (rf1, 9), (txa, 6), (txa, 4)):
+        if said := segment.component(number):
             if moment := dates.fhir_date_time(said):
                 return moment, warnings
-            warnings.append(Issue(Reason.DATE_IMPOSSIBLE, rf1.at(number)))
+            warnings.append(Issue(Reason.DATE_IMPOSSIBLE, segment.at(number)))
     return None, warnings
 
 
@@ -156,7 +165,7 @@ def _providers(source: Source, role: str) -> Iterator[Segment]:
             yield prd
 
 
-def _requester(source: Source) -> tuple[Made, ...]:
+def read_requester(source: Source) -> tuple[Made, ...]:
     """PRD with role RP as PractitionerRole, Practitioner and Organization; without one the sending facility (MSH-4)."""
     prd = next(_providers(source, "referring"), None)
     segment = prd or source.message.header

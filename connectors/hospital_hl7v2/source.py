@@ -37,11 +37,12 @@ _CODING_SYSTEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The message that is being translated; `today` is the day of its receipt, None where that is not known."""
+    """The message that is being translated; `today` is the day of its receipt, None where that is not known; `dialect` what its sender does otherwise."""
 
     body: bytes = field(repr=False)
     message: Message = field(repr=False)
     today: date | None = None
+    dialect: tuple[str, ...] = ()
 
     def url(self, resource_type: str, ordinal: int = 1) -> str:
         """The fullUrl of the `ordinal`-th resource of a type (contracts.md, Bundle)."""

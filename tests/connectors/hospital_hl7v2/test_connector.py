@@ -119,7 +119,9 @@ ERRORS = [
     # what is wrong, the code of table 0357
     ("|REF0001|", "||", "101"),  # B9: no control id
     ("REF^I12^REF_I12", "ZZZ^Z99", "200"),  # B12: unknown type
-    ("REF^I12^REF_I12", "REF^I14^REF_I12", "200"),  # cancellations are not taken yet
+    ("REF^I12^REF_I12", "REF^I15^REF_I12", "200"),  # a question about the state has no answer here
+    ("REF^I12^REF_I12", "RRI^I12^RRI_I12", "200"),  # an answer to what nobody asked
+    ("REF^I12^REF_I12", "ORM^O01", "200"),  # an order: acknowledged it would be believed done
     ("|2.4|", "|3.0|", "203"),
 ]
 
@@ -159,7 +161,12 @@ FILES = [
     (b"MSH|^~\\&|1\rPID|1\rMSH|^~\\&|2\r", [b"MSH|^~\\&|1\rPID|1\r", b"MSH|^~\\&|2\r"]),
     (b"MSH|^~\\&|1\nPID|1\n\nMSH|^~\\&|2\n", [b"MSH|^~\\&|1\nPID|1\n\n", b"MSH|^~\\&|2\n"]),
     (b"\x0bMSH|1\r\x1c\r\x0bMSH|2\r\x1c\r", [b"MSH|1\r", b"MSH|2\r"]),
-    (b"FHS|^~\\&|1\rMSH|^~\\&|2\r", [b"FHS|^~\\&|1\rMSH|^~\\&|2\r"]),  # a batch stays whole, to be refused by name
+    (b"FHS|^~\\&|1\rBHS|^~\\&|1\rMSH|^~\\&|2\rPID|1\rMSH|^~\\&|3\rBTS|2\rFTS|1\r", [b"MSH|^~\\&|2\rPID|1\r", b"MSH|^~\\&|3\r"]),
+    (b"BHS|^~\\&|1\nMSH|^~\\&|2\nBTS\nBHS|^~\\&|1\nMSH|^~\\&|3\nBTS|1\n", [b"MSH|^~\\&|2\n", b"MSH|^~\\&|3\n"]),  # two batches, one uncounted
+    (b"FHS|^~\\&|1\rMSH|^~\\&|2\rFTS\r", [b"MSH|^~\\&|2\r"]),  # no batch within the file
+    (b"FHS|^~\\&|1\rMSH|^~\\&|2\r", [b"FHS|^~\\&|1\rMSH|^~\\&|2\r"]),  # cut off: it stays whole, to be refused by name
+    (b"BHS|1\rMSH|^~\\&|2\rBTS|2\r", [b"BHS|1\rMSH|^~\\&|2\rBTS|2\r"]),  # one is missing: none of it
+    (b"FHS|1\rBHS|1\rBTS|0\rFTS|1\r", [b"FHS|1\rBHS|1\rBTS|0\rFTS|1\r"]),  # nothing within
     (b"MSH|^~\\&|1\rNTE|1||MSH|x\r", [b"MSH|^~\\&|1\rNTE|1||MSH|x\r"]),  # MSH within a line is text
     (b"", [b""]),
 ]
