@@ -1,0 +1,193 @@
+"""In translating a QuestionnaireResponse: its answers one by one, and the FHIR resources that they mean. Nothing is made of an answer that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.codes.requested_service import SERVICE_SYSTEM
+from schemas.fhir.check import fhir_path
+from schemas.fhir.read import NHS_NUMBER_SYSTEM, ODS_SYSTEMS, boolean, fhir_date, objects, string
+from schemas.fhir.strict_json import JsonObject
+from schemas.fhir.validators import Path
+
+Meaning = Literal[
+    "identifier", "family", "given", "birth-date", "nhs-number", "gender", "phone", "email", "address-line", "postcode", "language",
+    "need", "note", "priority", "consent-direct-care", "consent-community", "referrer-ods", "referrer-name",
+]  # fmt: skip
+_V3 = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
+_GENDERS = ("male", "female", "other", "unknown")
+_PRIORITIES = ("routine", "urgent", "asap", "stat")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to one item, and where it stands below the response; `question` is the item's own text."""
+
+    link: str
+    value: JsonObject = field(repr=False)
+    where: Path = ()
+
+    @property
+    def text(self) -> str | None:
+        """What it says in words: a string, or the words of a choice."""
+        for name in ("valueString", "valueUri", "valueDate"):
+            if said := string(self.value, name):
+                return said
+        coding = self.value.get("valueCoding")
+        return (string(coding, "display") or string(coding, "code")) if isinstance(coding, dict) else None
+
+    @property
+    def code(self) -> str | None:
+        """The code of a choice; a word in its place."""
+        coding = self.value.get("valueCoding")
+        return string(coding, "code") if isinstance(coding, dict) else string(self.value, "valueString")
+
+    @property
+    def concept(self) -> JsonObject | None:
+        """The answer as a CodeableConcept."""
+        coding = self.value.get("valueCoding")
+        if isinstance(coding, dict):
+            return {"coding": [coding]}
+        return {"text": self.text} if self.text else None
+
+
+def answers_in(response: JsonObject) -> list[Answer]:
+    """Every answer, in message order, those to questions within groups and within answers among them."""
+    return list(_answers(response, ()))
+
+
+def _answers(holder: JsonObject, where: Path) -> Iterator[Answer]:
+    for index, item in _each(holder, "item"):
+        at = (*where, "item", index)
+        for number, answer in _each(item, "answer"):
+            yield Answer(string(item, "linkId") or "", answer, (*at, "answer", number))
+            yield from _answers(answer, (*at, "answer", number))
+        yield from _answers(item, at)
+
+
+def _each(holder: JsonObject, name: str) -> Iterator[tuple[int, JsonObject]]:
+    found = holder.get(name)
+    yield from ((index, one) for index, one in enumerate(found if isinstance(found, list) else ()) if isinstance(one, dict))
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The answers of a response by what they mean, and which of them fit."""
+
+    by_meaning: Mapping[Meaning, Sequence[Answer]] = field(repr=False)
+
+    def of(self, meaning: Meaning) -> Sequence[Answer]:
+        """The answers that fit, in message order."""
+        return [one for one in self.by_meaning.get(meaning, ()) if _FITS[meaning](one)]
+
+    def first(self, meaning: Meaning) -> str | None:
+        """What the first of them says."""
+        return next((one.code if meaning in ("gender", "priority", "language") else one.text for one in self.of(meaning)), None)
+
+    def misfits(self) -> list[Answer]:
+        """Answers of another type than their meaning needs."""
+        return [one for meaning, answers in self.by_meaning.items() for one in answers if not _FITS[meaning](one)]
+
+
+def _is_words(one: Answer) -> bool:
+    return one.text is not None
+
+
+def _is_choice(one: Answer) -> bool:
+    return one.code is not None
+
+
+_FITS: Mapping[str, Callable[[Answer], bool]] = {
+    **dict.fromkeys(("identifier", "family", "given", "nhs-number", "phone", "email", "address-line", "postcode", "note"), _is_words),
+    **dict.fromkeys(("referrer-ods", "referrer-name"), _is_words),
+    "need": lambda one: one.concept is not None,
+    "language": _is_choice,
+    "birth-date": lambda one: fhir_date(one.text) is not None,
+    "gender": lambda one: one.code in _GENDERS,
+    "priority": lambda one: one.code in _PRIORITIES,
+    **dict.fromkeys(("consent-direct-care", "consent-community"), lambda one: boolean(one.value, "valueBoolean") is not None),
+}
+
+
+# --- the resources ----------------------------------------------------------------------------------------------------------------------
+
+
+def patient(meant: Meant, known: JsonObject, identifiers: Sequence[JsonObject]) -> JsonObject:
+    """The person: what is `known` of them from a Patient of the message, with what the answers add. `identifiers` are the subject's own.
+
+    Two different NHS numbers stay two: who it is must then be settled by a human.
+    """
+    numbers = [{"system": NHS_NUMBER_SYSTEM, "value": one.text} for one in meant.of("nhs-number")]
+    name = {"family": meant.first("family"), "given": [one.text for one in meant.of("given")]}
+    address = {"line": [one.text for one in meant.of("address-line")], "postalCode": meant.first("postcode")}
+    language = meant.first("language")
+    made: JsonObject = {
+        "name": [_full(name)],
+        "telecom": [{"system": system, "value": one.text} for system in ("phone", "email") for one in meant.of(_WAYS[system])],
+        "gender": meant.first("gender"),
+        "birthDate": meant.first("birth-date"),
+        "address": [_full(address)],
+        "communication": [{"language": {"coding": [{"system": "urn:ietf:bcp:47", "code": language}]}}] if language else [],
+    }
+    named = _once([*objects(known.get("identifier")), *identifiers, *numbers])
+    kept = {name: value for name, value in known.items() if name not in ("resourceType", "identifier", "id", "meta", "text")}
+    return {"resourceType": "Patient", **_full({"identifier": named}), **_full(made), **kept}
+
+
+_WAYS: Mapping[str, Meaning] = {"phone": "phone", "email": "email"}
+
+
+def _full(element: JsonObject) -> JsonObject:
+    """Without what says nothing."""
+    return {name: value for name, value in element.items() if value not in (None, [], {}, [{}])}
+
+
+def _once(found: Sequence[JsonObject]) -> list[JsonObject]:
+    return [one for index, one in enumerate(found) if one not in found[:index]]
+
+
+def service_request(meant: Meant, response: JsonObject, service: str | None, subject: JsonObject, supporting: str) -> JsonObject:
+    """The request that the response is; `identifier` is the response's own unless an answer gives one."""
+    own = [{"system": f"{response.get('questionnaire')}", "value": one.text} for one in meant.of("identifier")]
+    sent = response.get("identifier")
+    requester = {"identifier": {"system": ODS_SYSTEMS[0], "value": meant.first("referrer-ods")}} if meant.first("referrer-ods") else {}
+    return {
+        "resourceType": "ServiceRequest",
+        **_full({"identifier": own or ([sent] if isinstance(sent, dict) else [])}),
+        "status": "active",
+        "intent": "order",
+        **_full({"priority": meant.first("priority"), "code": {"coding": [{"system": SERVICE_SYSTEM, "code": service}]} if service else None}),
+        "subject": subject,
+        **_full(
+            {
+                "authoredOn": string(response, "authored"),
+                "requester": _full({**requester, "display": meant.first("referrer-name")}),
+                "reasonCode": [one.concept for one in meant.of("need")],
+                "supportingInfo": [{"reference": supporting}],
+                "note": [{"text": one.text} for one in meant.of("note")],
+            }
+        ),
+    }
+
+
+def consents(meant: Meant, subject: JsonObject) -> Iterator[JsonObject]:
+    """One Consent for each question of consent that was answered: yes permits, no denies."""
+    for meaning, code in (("consent-direct-care", "DRC"), ("consent-community", "IDSCL")):
+        for one in meant.of(meaning):  # type: ignore[arg-type]  # two of the meanings
+            yield {
+                "resourceType": "Consent",
+                "status": "active",
+                "scope": _SCOPE,
+                "category": [{"coding": [{"system": _V3, "code": code}]}],
+                "patient": subject,
+                "policyRule": {"coding": [{"system": _V3, "code": "OPTIN"}]},
+                "provision": {"type": "permit" if one.value["valueBoolean"] else "deny"},
+            }
+
+
+def place_of(root: str, answer: Answer) -> str:
+    """Where an answer stands, as a FHIRPath."""
+    return fhir_path(root, answer.where)
