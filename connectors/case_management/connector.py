@@ -119,7 +119,7 @@ def thin(task: JsonObject, reason: str | None) -> JsonObject:
     made = bare_task(task, _LATER)
     for name in ("code", "businessStatus"):
         if name in made:
-            made[name] = {"coding": [{"system": one.system, "code": one.code} for one in codings(task, name, "Task")]}
+            made[name] = {"coding": [({"system": one.system} if one.system else {}) | {"code": one.code} for one in codings(task, name, "Task")]}
     if reason is not None:
         made["statusReason"] = {"coding": [{"system": REASON_SYSTEM, "code": reason}]}
     if "focus" in made:
