@@ -9,6 +9,7 @@ from hub.intake import http as intake_http
 from hub.intake.door import Intake
 from hub.intake.mllp import MllpDoor
 from hub.parts import Hub
+from hub.reading import beside
 from hub.reading import routes as reading_routes
 from hub.security.bearer import Bearer
 from hub.telemetry import LogEvent, log
@@ -31,6 +32,7 @@ def refuse(reason: Reason, at: str, status: int) -> HttpReply:
 async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     """The HTTP door: connectors' places and what may be read. Raises Misconfigured when the address cannot be had."""
     routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
+    routes += beside.routes(hub.registry, hub.ledger.pool, hub.sealing)
     door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)))
     server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
     hub.doors.append(lambda: not door.stopping)

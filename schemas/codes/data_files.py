@@ -20,6 +20,7 @@ _SAME = {
     "urn:oid:2.16.840.1.113883.6.96": SNOMED,
     "2.16.840.1.113883.6.96": SNOMED,
     "http://snomed.info/id": SNOMED,
+    "https://snomed.info/sct": SNOMED,
 }
 
 

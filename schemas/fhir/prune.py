@@ -14,8 +14,8 @@ from schemas.fhir.strict_json import JsonObject
 from schemas.fhir.validators import Path
 from schemas.rejection import Issue, Reason, Rejected
 
-# Rules whose breaking loses nothing, where leaving out what breaks them would: a refusal of consent, a security label, a flag, a name.
-KEPT = frozenset({"dom-3", "dom-5", "ppc-1", "org-1", "con-4"})
+# Rules whose breaking loses nothing, where leaving out what breaks them would: a refusal of consent, a security label, a flag, a name, a specialty.
+KEPT = frozenset({"dom-3", "dom-5", "ppc-1", "org-1", "con-4", "prr-1"})
 _ROUNDS = 6
 
 

@@ -1,0 +1,80 @@
+"""In translating BaRS: one walk over the message, for references that lead nowhere, to themselves or outside, and for systems spelt otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connectors.bars.systems import DOS, is_one, meant
+from schemas.fhir.check import fhir_path
+from schemas.fhir.read import JsonObject
+from schemas.fhir.validators import Path
+from schemas.rejection import Issue, Reason
+
+_OF_A_JOURNEY = "episodeOfCare"
+"""Where senders keep the id of the whole journey, which is no entry of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What one walk found: references that must be refused, and what only deserves a warning."""
+
+    faults: tuple[Issue, ...]
+    warnings: tuple[Issue, ...]
+
+
+def walked(body: JsonObject, *, is_short: bool) -> Walked:
+    """`is_short`: a cancellation, which by the standard leaves out most of what its ServiceRequest refers to, so that nothing dangling harms."""
+    entries = [one if isinstance(one, dict) else {} for one in body.get("entry", ())]
+    urls = {one["fullUrl"] for one in entries if isinstance(one.get("fullUrl"), str)}
+    resources = [one["resource"] for one in entries if isinstance(one.get("resource"), dict)]
+    ids = {f"{one.get('resourceType')}/{one['id']}" for one in resources if "id" in one}
+    finder = _Finder(urls, ids)
+    for index, one in enumerate(entries):
+        if isinstance(resource := one.get("resource"), dict):
+            finder.into(resource, ("entry", index, "resource"), str(one.get("fullUrl")))
+    return Walked(() if is_short else tuple(finder.faults), tuple(finder.warnings))
+
+
+class _Finder:
+    """Walks every object once. Depth is bounded by the parser's cap."""
+
+    def __init__(self, urls: set[str], ids: set[str]) -> None:
+        self.urls, self.ids = urls, ids
+        self.faults: list[Issue] = []
+        self.warnings: list[Issue] = []
+
+    def into(self, node: JsonObject, where: Path, own: str) -> None:
+        for name, value in node.items():
+            kind = type(value)
+            if kind is dict:
+                self.into(value, (*where, name), own)
+            elif kind is list:
+                for index, item in enumerate(value):
+                    if type(item) is dict:
+                        self.into(item, (*where, name, index), own)
+            elif kind is str:
+                if name == "reference":
+                    self.reference(node, value, where, own)
+                elif name == "system" or name == "endpoint":
+                    self.warnings += self.system(value, (*where, name))
+
+    def reference(self, node: JsonObject, target: str, where: Path, own: str) -> None:
+        if target.startswith("#") or _OF_A_JOURNEY in where:
+            return  # what is contained is the structure check's
+        at = fhir_path("Bundle", (*where, "reference"))
+        if target == own:
+            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, at, "bars.reference-self"))
+        elif target in self.urls or "/".join(target.split("/")[:2]) in self.ids:
+            return
+        elif target.lower().startswith("urn:"):
+            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, at, "bars.reference-missing"))
+        elif not (node.get("identifier") or node.get("display")):
+            self.warnings.append(Issue(Reason.REFERENCE_ELSEWHERE, at))
+
+    def system(self, value: str, where: Path) -> Iterator[Issue]:
+        system, bar, _ = value.partition("|")
+        if where[-1] == "endpoint" and not (bar and is_one(system, DOS)):
+            return  # Welsh services say a URL here
+        if right := meant(system):
+            yield Issue(Reason.RULE_NOT_MET, fhir_path("Bundle", where), "bars.system", {"system": right})
