@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,13 @@ class Door:
         return f"{self.registered.manifest.name} {self.target}"
 
     def message(self, body: bytes) -> InboundMessage:
-        return InboundMessage(body, self.target, self.headers, {"id": "t-1"}, NOW, "client", Profile())
+        return InboundMessage(body, self.target, self.headers, {"id": _id(body)}, NOW, "client", Profile())
+
+
+def _id(body: bytes) -> str:
+    """The address that an update would be sent to: the one that its body names."""
+    found = re.search(rb'"id":\s*"([A-Za-z0-9.-]{1,64})"', body[:400])
+    return found[1].decode() if found else "t-1"
 
 
 @cache
