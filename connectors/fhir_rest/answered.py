@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.codes.requested_service import SERVICE_SYSTEM
 from schemas.fhir.check import fhir_path
-from schemas.fhir.read import NHS_NUMBER_SYSTEM, ODS_SYSTEMS, boolean, fhir_date, objects, string
+from schemas.fhir.read import boolean, fhir_date, objects, string
 from schemas.fhir.strict_json import JsonObject
 from schemas.fhir.validators import Path
 
@@ -16,7 +16,10 @@ Meaning = Literal[
     "identifier", "family", "given", "birth-date", "nhs-number", "gender", "phone", "email", "address-line", "postcode", "language",
     "need", "note", "priority", "consent-direct-care", "consent-community", "referrer-ods", "referrer-name",
 ]  # fmt: skip
+_NHS_NUMBER, _ODS = "https://fhir.nhs.uk/Id/nhs-number", "https://fhir.nhs.uk/Id/ods-organization-code"
 _V3 = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_DIRECT_CARE = {"system": "https://fhir.nhs.uk/CodeSystem/consent-categories-bars", "code": "DRC"}
+_COMMUNITY = {"system": _V3, "code": "IDSCL"}
 _SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
 _GENDERS = ("male", "female", "other", "unknown")
 _PRIORITIES = ("routine", "urgent", "asap", "stat")
@@ -120,7 +123,7 @@ def patient(meant: Meant, known: JsonObject, identifiers: Sequence[JsonObject]) 
 
     Two different NHS numbers stay two: who it is must then be settled by a human.
     """
-    numbers = [{"system": NHS_NUMBER_SYSTEM, "value": one.text} for one in meant.of("nhs-number")]
+    numbers = [{"system": _NHS_NUMBER, "value": one.text} for one in meant.of("nhs-number")]
     name = {"family": meant.first("family"), "given": [one.text for one in meant.of("given")]}
     address = {"line": [one.text for one in meant.of("address-line")], "postalCode": meant.first("postcode")}
     language = meant.first("language")
@@ -153,7 +156,7 @@ def service_request(meant: Meant, response: JsonObject, service: str | None, sub
     """The request that the response is; `identifier` is the response's own unless an answer gives one."""
     own = [{"system": f"{response.get('questionnaire')}", "value": one.text} for one in meant.of("identifier")]
     sent = response.get("identifier")
-    requester = {"identifier": {"system": ODS_SYSTEMS[0], "value": meant.first("referrer-ods")}} if meant.first("referrer-ods") else {}
+    requester = {"identifier": {"system": _ODS, "value": meant.first("referrer-ods")}} if meant.first("referrer-ods") else {}
     return {
         "resourceType": "ServiceRequest",
         **_full({"identifier": own or ([sent] if isinstance(sent, dict) else [])}),
@@ -175,13 +178,14 @@ def service_request(meant: Meant, response: JsonObject, service: str | None, sub
 
 def consents(meant: Meant, subject: JsonObject) -> Iterator[JsonObject]:
     """One Consent for each question of consent that was answered: yes permits, no denies."""
-    for meaning, code in (("consent-direct-care", "DRC"), ("consent-community", "IDSCL")):
-        for one in meant.of(meaning):  # type: ignore[arg-type]  # two of the meanings
+    asked: tuple[tuple[Meaning, JsonObject], ...] = (("consent-direct-care", _DIRECT_CARE), ("consent-community", _COMMUNITY))
+    for meaning, category in asked:
+        for one in meant.of(meaning):
             yield {
                 "resourceType": "Consent",
                 "status": "active",
                 "scope": _SCOPE,
-                "category": [{"coding": [{"system": _V3, "code": code}]}],
+                "category": [{"coding": [category]}],
                 "patient": subject,
                 "policyRule": {"coding": [{"system": _V3, "code": "OPTIN"}]},
                 "provision": {"type": "permit" if one.value["valueBoolean"] else "deny"},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 from connectors.fhir_rest.withdrawals import is_withdrawn
 from schemas.fhir.read import objects
 from schemas.fhir.strict_json import JsonObject, parse
-from schemas.messages import Identifier, InboundMessage
+from schemas.messages import Fact, Identifier, InboundMessage
 from schemas.rejection import Issue, Reason, Rejected
 
 _MOST = 10
@@ -29,6 +30,18 @@ def condition_of(message: InboundMessage) -> tuple[Identifier, ...]:
     if set_by and len(requests) > 1:
         raise Rejected(Reason.UNSUPPORTED_BATCH, [Issue(Reason.UNSUPPORTED_BATCH, at, "fhir_rest.condition-of-several") for at, _ in set_by])
     return _read(*set_by[0]) if set_by else ()
+
+
+def pointless(message: InboundMessage, facts: Iterable[Fact]) -> list[Issue]:
+    """A warning when a new referral does not carry the identifier that its condition names: the same condition would not find it again."""
+    try:
+        condition = condition_of(message)
+    except Rejected:
+        return []
+    carried = {one for fact in facts for one in fact.about.identifiers}
+    if not condition or carried & set(condition):
+        return []
+    return [Issue(Reason.RULE_NOT_MET, "If-None-Exist", "fhir_rest.condition-not-own")]
 
 
 def _requests(body: bytes) -> list[tuple[str, JsonObject, str | None]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from uuid import UUID
 
 from connectors.fhir_rest.answers import answer
 from connectors.fhir_rest.bundles import translate_bundle
-from connectors.fhir_rest.conditions import condition_of
+from connectors.fhir_rest.conditions import condition_of, pointless
 from connectors.fhir_rest.notices import compose, judge
 from connectors.fhir_rest.questionnaires import is_response, translate_response
 from connectors.fhir_rest.requests import NAME, translate_request
@@ -59,6 +60,11 @@ def translate(message: InboundMessage) -> Translation:
     body = parse(message.body)
     if message.target.startswith("PUT"):
         return _update(message, body)
+    made = _new(message, body)
+    return replace(made, warnings=(*made.warnings, *pointless(message, made.facts)))
+
+
+def _new(message: InboundMessage, body: JsonObject) -> Translation:
     if body.get("resourceType") == "Bundle":
         return translate_bundle(message, body)
     if is_response(body):

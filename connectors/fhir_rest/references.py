@@ -62,7 +62,11 @@ def _contained_id(item: JsonObject) -> str:
 
 
 def within_faults(resource: JsonObject, found: list[Reference], root: str, base: Path = ()) -> Iterator[Issue]:
-    """`#x` that names nothing contained, and a contained resource that names itself. `base` is the resource's place below `root`."""
+    """`#x` that names nothing contained, a contained resource that names itself, and one that contains another (R4, dom-2). `base` is the
+    resource's place below `root`."""
+    for index, inner in enumerate(resource["contained"] if isinstance(resource.get("contained"), list) else ()):
+        if isinstance(inner, dict) and inner.get("contained"):
+            yield Issue(Reason.INVARIANT, fhir_path(root, (*base, "contained", index, "contained")), "fhir.inv.dom-2")
     contained = {one.get("id") for one in objects(resource.get("contained")) if isinstance(one.get("id"), str)}
     for one in found:
         if not one.target.startswith("#"):
