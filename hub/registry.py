@@ -79,7 +79,7 @@ class Registry:
         return name in self._found
 
     def listeners(self, transport: str | None = None) -> tuple[tuple[Registered, Listener], ...]:
-        """Every place where messages arrive, with who reads them; only those of one transport (`http`, `mllp`, `kafka`) if given."""
+        """Every place where messages arrive, with who reads them; only those of one transport (`http`, `mllp`, `kafka`, `folder`) if given."""
         return tuple(
             (one, listener)
             for one in self._found.values()
@@ -101,6 +101,8 @@ def installed() -> Registry:
 def _transport(listener: Listener) -> str:
     if listener.topic is not None:
         return "kafka"
+    if listener.folder is not None:
+        return "folder"
     return "http" if listener.path is not None else "mllp"
 
 

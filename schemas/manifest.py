@@ -33,29 +33,32 @@ class _Frozen(BaseModel):
 
 
 class Listener(_Frozen):
-    """Where its messages arrive: `method` and `path` (HTTP), `port` (MLLP; 0 means any free one), or `topic` (Kafka). `scope` is what a
-    client must hold to send here."""
+    """Where its messages arrive: `method` and `path` (HTTP), `port` (MLLP; 0 means any free one), `topic` (Kafka), or `folder` (files in a
+    client's own drop folder). `scope` is what a client must hold to send here. `many`: what arrives here may hold many messages, which the
+    connector's `messages` tells apart; each is a request of its own. What lies in a folder always may."""
 
     method: Literal["POST", "PUT", "GET"] | None = None
     path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/$_{}-]*$")] | None = None
     port: Annotated[int, Field(ge=0, le=65535)] | None = None
     topic: Annotated[str, StringConstraints(pattern=r"^from\.<client>$")] | None = None
+    folder: Annotated[str, StringConstraints(pattern=r"^<client>$")] | None = None
     scope: str
+    many: bool = False
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.method is None) is not (self.path is None):
             raise ValueError("a method and a path go together")
-        if [self.path, self.port, self.topic].count(None) != 2:
-            raise ValueError("a listener has a method and path, or a port, or a topic")
+        if [self.path, self.port, self.topic, self.folder].count(None) != 3:
+            raise ValueError("a listener has a method and path, or a port, or a topic, or a folder")
         return self
 
     @property
     def target(self) -> str:
-        """What `InboundMessage.target` says of a message that came this way: `POST /fhir/ServiceRequest`, `mllp`, `from.<client>`."""
+        """What `InboundMessage.target` says of a message that came this way: `POST /fhir/ServiceRequest`, `mllp`, `from.<client>`, `folder`."""
         if self.path is not None:
             return f"{self.method} {self.path}"
-        return self.topic or "mllp"
+        return "folder" if self.folder is not None else self.topic or "mllp"
 
 
 class Document(_Frozen):
@@ -107,6 +110,8 @@ def _inbound_faults(manifest: Manifest) -> list[str]:
     faults = []
     if takes_in is not INBOUND.issubset(manifest.functions):
         faults.append(f"direction {manifest.direction} and functions identify, translate, answer do not fit")
+    if "messages" not in manifest.functions and any(one.many or one.folder for one in manifest.listeners):
+        faults.append("a listener of many messages and functions without messages do not fit")
     if takes_in is not bool(manifest.listeners) or takes_in is not bool(manifest.emits):
         faults.append(f"direction {manifest.direction} does not fit its listeners and emits")
     return faults

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 SourceCode = Literal["gp", "hospital", "self", "housing", "local-authority", "third-sector", "police", "fire", "education", "other"]
 
@@ -16,7 +17,8 @@ class Profile(BaseModel):
     `form` say by themselves that social prescribing is asked for); `service` says so outright; `dialect` names variations of the format
     that a connector knows; `triggers` are the codes that make a discharge an offer; `sharing_agreement`: the organisation agreed that its
     referrals go to the prescriber service; `feedback`: what it wants to hear; `language`: in which language; `charset`: the character set
-    of its HL7 messages where MSH-18 is silent; `content_fault`: how an HL7 sender wants a wrong message answered.
+    of its HL7 messages where MSH-18 is silent, and of its tables where they are not UTF-8; `content_fault`: how an HL7 sender wants a wrong
+    message answered; `columns`: what the columns of its tables are called, its word → the hub's field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,3 +34,4 @@ class Profile(BaseModel):
     feedback: Literal["all", "summary", "coded", "none"] | None = None
     language: Literal["cy", "en"] | None = None
     content_fault: Literal["AR", "AE"] | None = None
+    columns: Mapping[str, str] = Field(default_factory=dict, max_length=200)

@@ -88,17 +88,17 @@ def lines(registered: Registered, file: str, content: bytes, given: Given, triag
         return
     for number, body in enumerate(messages, start=1):
         try:
-            outcome: Translation | Rejected = _translated(registered, body, given)
+            outcome: Translation | Rejected = _translated(registered, body, given, number)
         except Rejected as rejected:
             outcome = rejected
         yield _line(registered, file, number, given, outcome) | _facts(outcome, triage)
 
 
-def _translated(registered: Registered, body: bytes, given: Given) -> Translation:
+def _translated(registered: Registered, body: bytes, given: Given, number: int) -> Translation:
     listeners = registered.manifest.listeners
     is_record = given.headers is not None and "ce_id" in given.headers
     target = next((one.target for one in listeners if (one.topic is not None) is is_record), listeners[0].target)
-    message = InboundMessage(body, target, given.headers, {}, given.received_at, given.client, given.profile)
+    message = InboundMessage(body, target, given.headers, {}, given.received_at, given.client, given.profile, number)
     if given.headers is not None:
         registered.connector.identify(message)
     return registered.connector.translate(message)
