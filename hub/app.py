@@ -124,9 +124,9 @@ async def _routing(hub: Hub, _doors: contextlib.AsyncExitStack) -> Parts:
 
 
 async def _dispatch(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
-    from hub.dispatch import STAGE, Courier, Dispatch
+    from hub.dispatch import STAGE, Courier, Dispatch, sender_of
 
-    consumer = Consumer(STAGE, REFERRALS.name, hub.ledger, Dispatch(hub.ledger, hub.clients, hub.registry, hub.policy))
+    consumer = Consumer(STAGE, REFERRALS.name, hub.ledger, Dispatch(hub.ledger, hub.clients, hub.registry, hub.policy, sender_of(hub.settings)))
     courier = Courier.of(hub.ledger, hub.clients, hub.registry, hub.settings)
     doors.push_async_callback(courier.close)
     return [consume(hub, consumer, hub.settings.dispatch_batch), courier.run()]

@@ -18,6 +18,7 @@ from hub.crashpoints import POINTS
 from hub.errors import Misconfigured
 
 PREFIX = "HUB_"
+_ONE_LINE = r"^[^\x00-\x1f\x7f]{2,80}$"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -63,6 +64,12 @@ def _hosts(value: object) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]+\]", name) for name in names):
         raise ValueError("not host names")
     return names
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return value
+    return tuple(line for part in str(value).split(";") if (line := " ".join(part.split())[:80]))
 
 
 def _point(value: object) -> ArmedPoint:
@@ -120,6 +127,15 @@ class Settings(BaseSettings):
     directory: Path | None = Field(None, description="a folder with prescribers.jsonl and assets.jsonl")
     places: Path | None = Field(None, description="a folder that `hub places load` made")
     policy: Path | None = Field(None, description="a policy file")
+    smtp: Listener | None = Field(None, description="host:port of a mail server, such as mail.example:587; unset, nobody is told by e-mail")
+    smtp_user: str | None = Field(None, description="the user that the hub has on the mail server")
+    smtp_password_file: Path | None = Field(None, description="a readable file that holds that user's password")
+    mail_from: str | None = Field(None, pattern=r"^[A-Za-z0-9.+_-]{1,64}@[A-Za-z0-9.-]{1,190}$", description="the e-mail address that the hub writes from")
+    sender: str = Field("The referral hub", pattern=_ONE_LINE, description="what people know the service by, at most 80 characters")
+    sender_cy: str | None = Field(None, pattern=_ONE_LINE, description="the same in Welsh, at most 80 characters")
+    sender_address: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field((), description="the lines of the address on letters, with semicolons between")
+    phone: str | None = Field(None, pattern=r"^[0-9+ ]{3,20}$", description="the telephone number that people can ring: digits, spaces and a leading +")
+    letter_days: int = Field(2, ge=1, le=20, description="a number of working days from 1 to 20 within which a letter must be posted")
     webhook_allow: AddressList = Field((), description="host:port, or several with commas between: internal receivers allowed in a demonstration")
     crash_points: Literal["off", "on"] = Field("off", description="on or off; on is for tests")
     crash: Annotated[ArmedPoint, BeforeValidator(_point)] | None = Field(None, description="NAME:HIT, a name of hub/crashpoints.py (for tests)")
@@ -149,6 +165,11 @@ class Settings(BaseSettings):
             return _secret(self.kafka_password_file, "HUB_KAFKA_PASSWORD_FILE")
         return self.kafka_password.get_secret_value() if self.kafka_password else None
 
+    @cached_property
+    def smtp_secret(self) -> str | None:
+        """The mail user's password. Never show it."""
+        return _secret(self.smtp_password_file, "HUB_SMTP_PASSWORD_FILE") if self.smtp_password_file else None
+
     @property
     def kafka_servers(self) -> list[str]:
         """`host:port` strings, as aiokafka and FastStream want them; empty asks for the embedded Kafka."""
@@ -165,7 +186,7 @@ def load(**given: Any) -> Settings:  # Any: each field has its own type, checked
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         raise Misconfigured(" ".join(dict.fromkeys(_sentence(fault["loc"]) for fault in error.errors()))) from None
-    _ = settings.database_dsn, settings.kafka_secret
+    _ = settings.database_dsn, settings.kafka_secret, settings.smtp_secret
     return settings
 
 
@@ -184,6 +205,8 @@ def _disagreements(found: Settings) -> tuple[tuple[bool, str], ...]:
             "HUB_KAFKA_USER is set without a password: set HUB_KAFKA_PASSWORD_FILE.",
         ),
         (found.kafka_password is not None and found.kafka_password_file is not None, "Set HUB_KAFKA_PASSWORD or HUB_KAFKA_PASSWORD_FILE, not both."),
+        (found.smtp is not None and not (found.mail_from and found.phone), "HUB_SMTP is set: set HUB_MAIL_FROM and HUB_PHONE too, or nobody could answer."),
+        ((found.smtp_user is None) != (found.smtp_password_file is None), "Set both HUB_SMTP_USER and HUB_SMTP_PASSWORD_FILE, or neither."),
         (found.production and bool(found.webhook_allow), "HUB_WEBHOOK_ALLOW is for demonstrations: remove it or set HUB_PRODUCTION to false."),
         (found.production and found.crash_points == "on", "HUB_CRASH_POINTS is for tests: remove it or set HUB_PRODUCTION to false."),
         (found.crash is not None and found.crash_points == "off", "HUB_CRASH does nothing without HUB_CRASH_POINTS=on: set it, or remove HUB_CRASH."),
@@ -236,5 +259,5 @@ def _as_variable(settings: Settings, name: str) -> str | None:
     if isinstance(value, ArmedPoint):
         return f"{value.name}:{value.hit}"
     if isinstance(value, tuple) and not isinstance(value, Address):
-        return ",".join(str(one) for one in value)
+        return (";" if name == "sender_address" else ",").join(str(one) for one in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

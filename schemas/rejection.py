@@ -120,6 +120,7 @@ class Reason(StrEnum):
     CANCELLED_BY_REFERRER = "cancelled-by-referrer"
     DELIVERY_EXHAUSTED = "delivery-exhausted"
     DELIVERY_REFUSED = "delivery-refused"
+    LETTER_NOT_POSTED = "letter-not-posted"
     DIED = "died"
     GOALS_MET = "goals-met"
     DISENGAGED = "disengaged"
@@ -136,7 +137,7 @@ not-permitted not-authenticated not-found multiple-matches request-key-reused du
 illegal-transition method-not-allowed not-acceptable too-many-requests timeout store-unavailable poison"""
 _WARNS = """code-unknown unknown-element nhs-number-failed-check nhs-number-format date-impossible date-in-future organisation-unknown charset-mismatch
 escape-unterminated segment-ends priority-stat priority-text time-not-given headers-not-checked element-removed field-shifted no-consent-stated
-rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused"""
+rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused letter-not-posted"""
 _HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear offer-to-confirm
 practical-tonight no-prescriber no-response failed-contact died"""
 _EXCLUDES = """area age language need source capacity closed expired unverified distance consent declined-before no-eligible-asset at-capacity

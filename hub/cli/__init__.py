@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "tail": "Follow what happens, live and masked.",
     "trace": "Print the whole life of one referral, refusal or repeat.",
     "worklist": "List, show and release what waits for a human.",
+    "letters": "List and print letters to people, and say that they are posted.",
     "dead-letters": "List, show and retry what failed for good.",
     "republish": "Rebuild Kafka's topics from the ledger.",
     "reconcile": "Compare the ledger with Kafka and the receivers.",

@@ -2,5 +2,6 @@
 
 from hub.dispatch.courier import Courier
 from hub.dispatch.planning import STAGE, Dispatch
+from hub.dispatch.senders import sender_of
 
-__all__ = ["STAGE", "Courier", "Dispatch"]
+__all__ = ["STAGE", "Courier", "Dispatch", "sender_of"]

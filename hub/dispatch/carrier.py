@@ -16,12 +16,14 @@ from typing import Protocol
 from hub.crashpoints import crash
 from hub.dispatch.breakers import Breakers
 from hub.dispatch.consent import carries_content, consents
+from hub.dispatch.packed import has_letter
+from hub.dispatch.people import safe_ways
 from hub.dispatch.recipients import Known
 from hub.dispatch.schedule import SECONDS, next_pause
 from hub.errors import Misconfigured, Unavailable
 from hub.ledger import delivering
 from hub.ledger.commit import Ledger
-from hub.ledger.delivering import Claimed, DeliveredTogether, Wanted
+from hub.ledger.delivering import LETTER, MAIL, Claimed, DeliveredTogether, Wanted
 from hub.registry import Registry
 from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
@@ -30,9 +32,11 @@ from schemas.rejection import Reason
 
 
 class Send(Protocol):
-    """One attempt by one transport. Raises Unavailable when there is no whole answer, Misconfigured when it must not be sent there."""
+    """One attempt by one transport; `client` is None for people, whose message names them. Raises Unavailable when there is no whole answer,
+    Misconfigured when it must not be sent there."""
 
-    async def __call__(self, client: Client, message: OutboundMessage) -> ReceiverReply: ...
+    async def __call__(self, client: Client | None, message: OutboundMessage) -> ReceiverReply: ...
+
 
 _GATHER = 0.004
 """Seconds between being woken and looking, so that what ends or comes together is claimed together."""
@@ -145,7 +149,10 @@ class Carrier:
     async def _attempt(self, one: Claimed) -> tuple[Verdict, str]:
         """The verdict and a short outcome for the record, never the receiver's words."""
         client = self.known.by_id(one.recipient)
-        if client is None or client.outbound is None or client.outbound.transport != self.transport:
+        if self.transport == MAIL:
+            if one.recipient == "person" and MAIL not in safe_ways(one.content):
+                return Refused(Reason.DELIVERY_REFUSED), "the address is not safe to use any more"
+        elif client is None or client.outbound is None or client.outbound.transport != self.transport:
             return Refused(Reason.DELIVERY_REFUSED), "no endpoint is registered"
         message = OutboundMessage(one.transport, one.message_key, one.body, one.content_type)
         try:
@@ -161,7 +168,7 @@ class Carrier:
             log(LogEvent.BUG, "error", error=fault, connector=one.connector)
             return TryAgain(), "the answer could not be judged"
         self._heard(one.recipient, verdict, reply)
-        return verdict, f"HTTP {reply.status}" if reply.status is not None else "answered"
+        return verdict, f"{'SMTP' if self.transport == MAIL else 'HTTP'} {reply.status}" if reply.status is not None else "answered"
 
     def _heard(self, recipient: str, verdict: Verdict, reply: ReceiverReply) -> None:
         """A receiver that answers in order is up, whatever it says; one that fails or asks for a pause is not."""
@@ -195,6 +202,10 @@ class Carrier:
                 self._tell(one, LogEvent.DISPATCH_REFUSED, "refused", attempts, took)
 
     async def _give_up(self, one: Claimed, reason: Reason, outcome: str) -> None:
+        """A letter instead of an e-mail, where one was composed and it is safe to write; else a person."""
+        may_write = self.transport == MAIL and has_letter(one.body) and LETTER in safe_ways(one.content)
+        if may_write and await delivering.by_letter(self.ledger.pool, one.id, outcome):
+            return
         await delivering.given_up(self.ledger.pool, one.id, reason, outcome, self.pace.alert_seconds)
         log(LogEvent.WORKLIST_ADDED, "warning", referral=str(one.referral_id), worklist=str(one.id), reason=reason.value, stage="dispatch")
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import load_policy
 from hub.dispatch.carrier import Carrier, Pace
+from hub.dispatch.letters import PrintQueue
 from hub.dispatch.recipients import Known
-from hub.dispatch.senders import ByMllp, ByWebhook
+from hub.dispatch.senders import ByMail, ByMllp, ByWebhook, mail_sender
 from hub.errors import Unavailable
 from hub.ledger import delivering
 from hub.ledger.commit import Ledger
@@ -34,19 +35,23 @@ class Courier:
     dsn: str | None = None
     alert_seconds: int = 120
     poll: float = 1.0
+    printing: PrintQueue | None = None
 
     @classmethod
     def of(cls, ledger: Ledger, known: Known, registry: Registry, settings: Settings) -> Courier:
-        """The courier of a running hub: webhooks and MLLP. Raises Misconfigured."""
-        alert = PolicyClocks(load_policy(settings.policy, settings.production)).alert_seconds
+        """The courier of a running hub: webhooks, MLLP, e-mail and the print queue. Raises Misconfigured."""
+        policy = load_policy(settings.policy, settings.production)
+        alert = PolicyClocks(policy).alert_seconds
         allowed = frozenset((address.host, address.port) for address in settings.webhook_allow)
         webhooks, mllp = WebhookSender(allowed, production=settings.production), ByMllp()
         pace = Pace(alert_seconds=alert)
         carriers = (
             Carrier("webhook", ByWebhook(webhooks), ledger, registry, known, pace),
             Carrier("mllp", mllp, ledger, registry, known, Pace(each=1, alert_seconds=alert)),
+            Carrier(delivering.MAIL, ByMail(mail_sender(settings)), ledger, registry, known, Pace(each=4, most=4, lease=60, alert_seconds=alert)),
         )
-        return cls(ledger, carriers, (webhooks.close, mllp.close), settings.database_dsn, alert)
+        printing = PrintQueue(ledger.pool, policy, settings.letter_days, alert)
+        return cls(ledger, carriers, (webhooks.close, mllp.close), settings.database_dsn, alert, printing=printing)
 
     def wake(self) -> None:
         """Something was committed."""
@@ -78,6 +83,8 @@ class Courier:
         while True:
             try:
                 await self.by_hand()
+                if self.printing is not None:
+                    await self.printing.look()
                 async with lent(self.ledger.pool) as connection:
                     gauge("hub_deliveries_waiting", await delivering.waiting(connection))
             except Unavailable as fault:

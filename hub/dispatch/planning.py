@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,6 +13,8 @@ from hub.content import bundle_of
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import Policy
 from hub.dispatch.consent import carries_content, consents
+from hub.dispatch.packed import packed
+from hub.dispatch.people import CONNECTOR, NOBODY, Told, people
 from hub.dispatch.reading import Fact, PrescriberName, read_facts, read_prescribers
 from hub.dispatch.recipients import Known, Recipient, recipients
 from hub.dispatch.wording import contact_by, day_of, words
@@ -22,10 +24,13 @@ from hub.ledger.delivering import BY_HAND
 from hub.recording import Tree, fhir_task
 from hub.registry import Registry
 from hub.telemetry import LogEvent, log
+from schemas.addressee import Addressee, Reader, Sender
 from schemas.events import Event, FactType
 from schemas.messages import Identifier, Notice, OutboundMessage
+from schemas.profile import Profile
 from schemas.rejection import Reason, Rejected
 from schemas.task import Party, Role
+from schemas.words import Text, text
 
 STAGE = "dispatch"
 _CASE_SYSTEM = "case_management"
@@ -45,6 +50,7 @@ class Dispatch:
     known: Known
     registry: Registry
     policy: Policy
+    sender: Sender = NOBODY
     clocks: PolicyClocks = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +93,37 @@ class _Composing:
                 yield _by_hand(self.fact, Recipient(Party.OPERATIONS, "operations", None, to.task), Reason.CONSENT_REFUSED.value, b"{}")
                 return
         transports = _transports(to)
-        yield from self._composed(to, transports) if transports else self._told_by_hand(to)
+        without_system = tuple(people(self.fact, self.locked, self.stage.sender)) if to.party is Party.REFERRER else ()
+        yield from self._people(to, [one for one in without_system if not (one.reader == "professional" and transports)])
+        if transports:
+            yield from self._composed(to, transports)
+        elif not without_system:
+            yield from self._told_by_hand(to)
+
+    def _people(self, to: Recipient, told: Sequence[Told]) -> Iterator[NewDelivery]:
+        """The person, and a professional without a system, each by the first way that is theirs; a person tells who has none."""
+        for one in told:
+            if one.addressees:
+                yield self._written(to, one)
+            elif not one.silent and self._must_be_rung(to):
+                yield _by_hand(self.fact, replace(to, name=one.reader), self.fact.type.fact, self._said(to, one.reader))
+
+    def _written(self, to: Recipient, told: Told) -> NewDelivery:
+        way = told.addressees[0].way
+        id_ = delivery_id(self.fact.id, told.reader, way)
+        try:
+            made = {one.way: self._composed_for(to, one, id_) for one in told.addressees if one.way in (way, "letter")}
+        except Rejected as fault:
+            return _by_hand(self.fact, replace(to, name=told.reader), fault.reason.value, self._said(to, told.reader))
+        body = packed(told.reader, self._words(told.reader), made)
+        message = OutboundMessage(way, str(id_), body)
+        return _delivery(self.fact, replace(to, name=told.reader), id_, CONNECTOR, way, message)
+
+    def _composed_for(self, to: Recipient, addressee: Addressee, id_: UUID) -> bytes:
+        """Who it is that helps stands in a letter and in a professional's e-mail; the person's own e-mail is thin."""
+        who = text("person.somebody") if addressee.reader == "person" and addressee.way == "mail" else None
+        notice = replace(self._notice(to, id_), words=self._words(addressee.reader, who), bundle=None, first_message=None, addressee=addressee)
+        return self.stage.registry[CONNECTOR].connector.compose(notice, Profile()).body
 
     def _composed(self, to: Recipient, transports: tuple[str, ...]) -> Iterator[NewDelivery]:
         """The same message by each transport; where the recipient's connector is gone or has no words for this fact, a person tells it."""
@@ -115,7 +151,7 @@ class _Composing:
         tree = Tree(locked.id, locked.ref, locked.priority, locked.client, locked.now, by)
         return Notice(
             id=str(id_), fact=fact.type, referral_id=str(locked.id), ref=locked.ref, version=fact.version, occurred_at=fact.time,
-            words=words(fact, to.party, locked.ref, locked.priority, who.name if who else None, self.stage.clocks),
+            words=self._words(to.party),
             task=fhir_task(tree, to.task, locked.created.get(to.task.id, locked.now)), identifiers=_identifiers(locked.content),
             message_id=fact.message_id, journey=locked.correlation, reason=fact.reason, contact_by=day_of(by) if by else None,
             prescriber=who.name.en if who else None, first_message=locked.message,
@@ -134,10 +170,15 @@ class _Composing:
         asks_us = to.client is not None and to.client.mllp is None
         return not (asks_us and self.fact.type in _ASKS_NOTHING)
 
-    def _said(self, to: Recipient) -> bytes:
-        who = self._prescriber()
-        said = words(self.fact, to.party, self.locked.ref, self.locked.priority, who.name if who else None, self.stage.clocks)
-        return orjson.dumps({"tell": to.name, "en": said.en, "cy": said.cy})
+    def _said(self, to: Recipient, reader: Reader | None = None) -> bytes:
+        return packed(reader or to.name, self._words(reader or to.party), {})
+
+    def _words(self, reader: Party | Reader, who: Text | None = None) -> Text:
+        """`who` stands for the prescriber's name where that is not said."""
+        known = self._prescriber()
+        nobody = text("person.somebody") if reader in ("person", "professional") else None
+        named = who or (known.name if known else nobody)
+        return words(self.fact, reader, self.locked.ref, self.locked.priority, named, self.stage.clocks)
 
     def _prescriber(self) -> PrescriberName | None:
         """Of the hand-over that the fact is about, else of the open one."""

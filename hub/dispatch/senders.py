@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from hub.dispatch.packed import envelope
 from hub.errors import Misconfigured
 from hub.security.client import Client
+from hub.settings import Settings
 from hub.telemetry import current_trace
+from hub.transports.mail import MailSender, MailServer
 from hub.transports.mllp_sender import MllpSender
 from hub.transports.webhook import WebhookCall, WebhookSender
+from schemas.addressee import Sender
 from schemas.messages import OutboundMessage, ReceiverReply
+from schemas.words import Text
 
 
 def _now() -> datetime:
@@ -25,10 +30,10 @@ class ByWebhook:
     transport: WebhookSender
     clock: Callable[[], datetime] = _now
 
-    async def __call__(self, client: Client, message: OutboundMessage) -> ReceiverReply:
+    async def __call__(self, client: Client | None, message: OutboundMessage) -> ReceiverReply:
         """The receiver's answer. Raises Unavailable, and Misconfigured when the client has no URL."""
-        if client.outbound is None or client.outbound.url is None:
-            raise Misconfigured(f"The client {client.id} has no webhook address: register it again with one.")
+        if client is None or client.outbound is None or client.outbound.url is None:
+            raise Misconfigured("A client has no webhook address: register it again with one.")
         trace = current_trace()
         headers = (("traceparent", trace.traceparent),) if trace is not None else ()
         return await self.transport.send(
@@ -43,10 +48,10 @@ class ByMllp:
     timeout: float = 30.0
     _senders: dict[tuple[str, int], MllpSender] = field(default_factory=dict)
 
-    async def __call__(self, client: Client, message: OutboundMessage) -> ReceiverReply:
+    async def __call__(self, client: Client | None, message: OutboundMessage) -> ReceiverReply:
         """The receiver's acknowledgement. Raises Unavailable, and Misconfigured when the client has no address."""
-        if client.outbound is None or client.outbound.host is None or client.outbound.port is None:
-            raise Misconfigured(f"The client {client.id} has no MLLP address: register it again with one.")
+        if client is None or client.outbound is None or client.outbound.host is None or client.outbound.port is None:
+            raise Misconfigured("A client has no MLLP address: register it again with one.")
         where = (client.outbound.host, client.outbound.port)
         sender = self._senders.setdefault(where, MllpSender(*where))
         key = message.key.encode()
@@ -56,3 +61,29 @@ class ByMllp:
         """Close every connection."""
         for sender in self._senders.values():
             await sender.close()
+
+
+@dataclass(slots=True)
+class ByMail:
+    """One e-mail to the one address that it names; no client is behind it."""
+
+    transport: MailSender | None
+
+    async def __call__(self, client: Client | None, message: OutboundMessage) -> ReceiverReply:  # noqa: ARG002  (people are no clients)
+        """The mail server's answer. Raises Unavailable, and Misconfigured when there is no mail server (any more) or no e-mail was composed."""
+        if self.transport is None:
+            raise Misconfigured("There is no mail server: set HUB_SMTP.")
+        return await self.transport.send(envelope(message.body))
+
+
+def mail_sender(settings: Settings) -> MailSender | None:
+    """The mail server of the settings; encrypted unless it is on this machine. None where nobody is told by e-mail."""
+    if settings.smtp is None:
+        return None
+    return MailSender(MailServer(*settings.smtp, settings.smtp_user, settings.smtp_secret, plain=settings.smtp.loopback))
+
+
+def sender_of(settings: Settings) -> Sender:
+    """Who writes to people. Without a mail server there is no address to write from."""
+    name = Text(settings.sender, settings.sender_cy or settings.sender)
+    return Sender(name, settings.phone, settings.mail_from if settings.smtp else None, settings.sender_address)

@@ -14,6 +14,7 @@ import orjson
 
 from hub.dispatch.reading import Fact
 from hub.recording import Clocks
+from schemas.addressee import Reader
 from schemas.events import FactType
 from schemas.rejection import Reason
 from schemas.task import Clock, Party
@@ -36,12 +37,12 @@ def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
             return None
 
 
-def words(fact: Fact, party: Party, ref: str, priority: str, prescriber: Text | None, clocks: Clocks) -> Text:
-    """What this party is told of the fact."""
+def words(fact: Fact, reader: Party | Reader, ref: str, priority: str, prescriber: Text | None, clocks: Clocks) -> Text:
+    """What this party, or this reader without a system, is told of the fact."""
     due = contact_by(fact, priority, clocks)
     waits = Clock.CANCEL if fact.type is FactType.CANCEL_REQUESTED else Clock.ACCEPT
     return text(
-        _key(fact, party),
+        _key(fact, str(reader)),
         ref=ref,
         fact=text(f"fact.{fact.type.fact}"),
         prescriber=prescriber or text("notice.somebody"),
@@ -90,11 +91,11 @@ def _welsh(beside: dict[str, Any]) -> str | None:  # Any: FHIR JSON
     return None
 
 
-def _key(fact: Fact, party: Party) -> str:
-    if fact.type is FactType.HELD:
+def _key(fact: Fact, reader: str) -> str:
+    if fact.type is FactType.HELD and reader in tuple(Party):
         wanted, other = f"notice.held.{fact.reason}", "notice.held.other"
     else:
-        wanted, other = f"notice.{party.value}.{fact.type.fact}", f"notice.{party.value}.other"
+        wanted, other = f"notice.{reader}.{fact.type.fact}", f"notice.{reader}.other"
     return wanted if wanted in keys() else other
 
 

@@ -17,6 +17,8 @@ from schemas.task import Party
 
 BY_HAND = "by-hand"
 """The transport of what no system can be told: a person reads it from the worklist and tells it."""
+MAIL, LETTER = "mail", "letter"
+"""The transports to people: SMTP, and paper (hub/ledger/letters.py)."""
 # A plan that PostgreSQL keeps was made while the table was small: each step must be cheap whatever the join, so only the few chosen rows are joined.
 _CLAIM = """
 WITH line AS MATERIALIZED (
@@ -66,11 +68,15 @@ WITH told AS (
 INSERT INTO worklist_item (id, referral_id, kind, reason, alert_at)
 SELECT id, referral_id, 'tell-by-hand', message_key, now() + make_interval(secs => $1) FROM told ON CONFLICT DO NOTHING RETURNING id, referral_id, reason
 """
+_BY_LETTER = """
+UPDATE delivery SET transport = 'letter', attempts = 0, outcome = 'no e-mail: ' || $2, next_attempt_at = now(), claimed_until = NULL
+WHERE id = $1 AND state = 'pending' AND transport = 'mail' RETURNING id
+"""
 _DISABLE = "UPDATE client SET outbound = NULL WHERE id = $1 AND outbound IS NOT NULL RETURNING id"
 _DISABLED = "INSERT INTO audit (actor, action, detail) VALUES ('dispatch', 'client.endpoint-disabled', jsonb_build_object('client', $1::text))"
 _AGAIN = """
 UPDATE delivery SET state = 'pending', attempts = 0, next_attempt_at = now(), claimed_until = NULL, finished_at = NULL
-WHERE id = ANY($1) AND state IN ('refused', 'exhausted') AND transport NOT IN ('kafka', 'by-hand') RETURNING id
+WHERE id = ANY($1) AND state IN ('refused', 'exhausted') AND transport NOT IN ('kafka', 'by-hand', 'letter') RETURNING id
 """
 _ASKED = "INSERT INTO audit (actor, action, detail) SELECT $1, 'delivery.again', jsonb_build_object('delivery', d::text) FROM unnest($2::uuid[]) AS d"
 _SWEPT = "UPDATE delivery SET claimed_until = NULL WHERE state = 'pending' AND claimed_until < now() - interval '5 seconds' RETURNING id"
@@ -173,6 +179,12 @@ async def given_up(pool: Pool, delivery: UUID, reason: Reason, outcome: str, ale
         referral = await connection.fetchval(_GIVEN_UP, delivery, state, outcome)
         if referral is not None:
             await connection.execute(_ITEM, delivery, referral, reason.value, alert_seconds)
+
+
+async def by_letter(pool: Pool, delivery: UUID, outcome: str) -> bool:
+    """The e-mail cannot go: the same delivery goes to the print queue; whether it still was an e-mail to be sent. Raises Unavailable."""
+    async with lent(pool) as connection:
+        return await connection.fetchval(_BY_LETTER, delivery, outcome) is not None
 
 
 async def to_the_worklist(pool: Pool, alert_seconds: int) -> list[Record]:

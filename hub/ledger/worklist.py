@@ -23,7 +23,10 @@ _OF_REFERRAL = f"{_ITEMS} WHERE r.ref = $1 AND w.closed_at IS NULL ORDER BY w.op
 _SIGN = "UPDATE worklist_item SET closed_by = $2, note = $3 WHERE id = $1 AND closed_at IS NULL RETURNING id"
 _UNSIGN = "UPDATE worklist_item SET closed_by = NULL, note = NULL WHERE id = $1 AND closed_at IS NULL"
 _CLOSE = "UPDATE worklist_item SET closed_at = now(), closed_by = $2, note = $3 WHERE id = $1 AND closed_at IS NULL RETURNING referral_id"
-_TOLD = "UPDATE delivery SET outcome = 'told by hand' WHERE id = $1 AND state IN ('refused', 'exhausted')"
+_TOLD = """
+UPDATE delivery SET outcome = 'told by hand', finished_at = coalesce(finished_at, now()), state = CASE state WHEN 'pending' THEN 'refused' ELSE state END
+WHERE id = $1 AND (state IN ('refused', 'exhausted') OR (state = 'pending' AND transport = 'letter'))
+"""
 _WORDS = "SELECT recipient, fact, body FROM delivery WHERE id = $1"
 
 

@@ -32,10 +32,11 @@ async def test_a_commit_anywhere_wakes_the_courier(bench: Bench) -> None:
         assert await _item(bench) == "tell-by-hand"
 
 
-async def test_the_courier_of_the_settings_has_both_transports_and_closes(bench: Bench) -> None:
+async def test_the_courier_of_the_settings_has_every_transport_and_closes(bench: Bench) -> None:
     settings = load(database=bench.record.dsn, kafka="127.0.0.1:9092", webhook_allow="127.0.0.1:9")
     courier = Courier.of(bench.record.ledger, bench.known, installed(), settings)
-    assert [carrier.transport for carrier in courier.carriers] == ["webhook", "mllp"]
+    assert [carrier.transport for carrier in courier.carriers] == ["webhook", "mllp", "mail"]
+    assert courier.printing is not None
     await courier.close()
 
 
