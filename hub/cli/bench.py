@@ -15,7 +15,7 @@ from hub.errors import Unavailable
 from hub.settings import load
 from hub.telemetry import configure
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure accepting, the loop to a webhook, and matching.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Measure accepting, the loop to a webhook, matching and translating.")
 Json = Annotated[bool, typer.Option("--json", help="One JSON line instead of tables.")]
 Profile = Annotated[bool, typer.Option("--profile", help="Say where the time goes (the profiler itself slows the stages down).")]
 
@@ -62,6 +62,23 @@ def match(seconds: Annotated[float, typer.Option(help="How long on each director
     from hub.bench.match import match as measure
 
     _show(measure(seconds), json)
+
+
+@app.command()
+def translate(
+    connector: Annotated[str | None, typer.Argument(help="One connector; without it, all that translate.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long on each connector.")] = 2.0,
+    json: Json = False,
+) -> None:
+    """Microseconds a message for each connector over its own fixtures, and where the share goes; needs no store."""
+    from hub.bench.translate import translate as measure
+
+    if not 0 < seconds <= 600:
+        raise typer.BadParameter("--seconds up to 600")
+    found = measure(seconds, connector)
+    if not found["rows"]:
+        raise typer.BadParameter("there is no connector of that name that translates")
+    _show(found, json)
 
 
 def _show(found: dict[str, object], as_json: bool) -> None:
