@@ -1,0 +1,156 @@
+"""At the door of a discharge document: the bytes become one document with its Composition and sections, or are refused with every fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from connectors.discharge_document.headings import heading_of
+from connectors.discharge_document.plain_text import lines_of
+from schemas.fhir.read import Found, JsonObject, Message, identifiers, objects, string
+from schemas.fhir.strict_json import Caps, parse
+from schemas.messages import Identifier
+from schemas.rejection import Issue, Reason, Rejected
+from schemas.rest import refuse, type_fault
+
+CAPS = Caps(keys=20_000, string=1_048_576)
+"""A document is larger than a request, and may hold a letter as an attachment."""
+LONGEST_TEXT = 65_536
+MOST_ENTRIES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section, its own text without those below it. `heading`: its known code, or None; `within`: the headings above it; `path` its FHIRPath."""
+
+    heading: str | None
+    within: tuple[str, ...]
+    path: str
+    title: str | None = field(repr=False)
+    lines: tuple[str, ...] = field(repr=False)
+    entries: tuple[Found, ...] = field(repr=False)
+    elsewhere: int = 0
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self.lines or self.entries or self.elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document Bundle as it was sent. `identifiers`: the Composition's own, then the Bundle's."""
+
+    body: bytes = field(repr=False)
+    bundle: JsonObject = field(repr=False)
+    message: Message = field(repr=False)
+    composition: Found = field(repr=False)
+    sections: tuple[Section, ...]
+    warnings: tuple[Issue, ...] = ()
+
+    @property
+    def identifiers(self) -> tuple[Identifier, ...]:
+        """By which its sender knows it."""
+        return tuple(dict.fromkeys((*_named(self.composition.resource), *_named(self.bundle))))
+
+
+def bundle_identifier(body: bytes) -> Identifier | None:
+    """The document's own identifier; None when it has none, or cannot be read at all."""
+    try:
+        bundle = _document_bundle(parse(body, CAPS))
+    except Rejected:
+        return None
+    return next(iter(_named(bundle)), None)
+
+
+def read_document(body: bytes) -> Document:
+    """The document of a body: a Bundle of type document, or the one that a message Bundle carries. Raises Rejected with every fault."""
+    parsed = parse(body, CAPS)
+    faults = list(_everywhere(parsed, str(parsed.get("resourceType"))))
+    try:
+        bundle = _document_bundle(parsed)
+    except Rejected as fault:
+        refuse([*fault.issues, *faults])
+        raise
+    message = Message(bundle)
+    composition = message.first("Composition")
+    if composition is None:
+        refuse([Issue(Reason.STRUCTURE, "Bundle.entry[0].resource", "discharge.no-composition"), *faults])
+        raise AssertionError("refused above")
+    refuse([*faults, *_release(composition.resource)])
+    first = objects(bundle.get("entry"))[0].get("resource")
+    warnings = () if first is composition.resource else (Issue(Reason.RULE_NOT_MET, "Bundle.entry[0].resource", "discharge.composition-first"),)
+    sections = tuple(_sections(composition.resource, composition.path, message, ()))
+    return Document(body, bundle, message, composition, sections, warnings)
+
+
+def _named(resource: JsonObject) -> Iterator[Identifier]:
+    return (Identifier(one.system, one.value) for one in identifiers(resource, ""))
+
+
+# --- which bundle -----------------------------------------------------------------------------------------------------------------------
+
+
+def _document_bundle(parsed: JsonObject) -> JsonObject:
+    if fault := type_fault(parsed, "Bundle"):
+        raise Rejected(fault.reason, [fault])
+    kind = parsed.get("type")
+    if kind == "message":
+        inner = [entry["resource"] for entry in objects(parsed.get("entry")) if isinstance(entry.get("resource"), dict)]
+        documents = [one for one in inner if one.get("resourceType") == "Bundle" and one.get("type") == "document"]
+        if len(documents) != 1:
+            reason = Reason.UNSUPPORTED_BATCH if documents else Reason.UNSUPPORTED_TYPE
+            raise Rejected(reason, [Issue(reason, "Bundle.entry", "discharge.one-document")])
+        parsed = documents[0]
+    elif kind != "document":
+        raise Rejected(Reason.UNSUPPORTED_TYPE, [Issue(Reason.UNSUPPORTED_TYPE, "Bundle.type", "discharge.not-a-document")])
+    if len(objects(parsed.get("entry"))) > MOST_ENTRIES:
+        raise Rejected(Reason.TOO_LARGE, [Issue(Reason.TOO_LARGE, "Bundle.entry", "discharge.too-many-entries", {"limit": str(MOST_ENTRIES)})])
+    return parsed
+
+
+def _release(composition: JsonObject) -> Iterator[Issue]:
+    """Shapes of Composition that R4 has not: `class` is STU3's, a list of subjects R5's."""
+    for name, is_other in (("class", "class" in composition), ("subject", isinstance(composition.get("subject"), list))):
+        if is_other:
+            yield Issue(Reason.UNSUPPORTED_VERSION, f"Composition.{name}", "discharge.release", {"element": name})
+
+
+def _everywhere(node: object, path: str) -> Iterator[Issue]:
+    """What may turn the meaning round wherever it stands, and a text that is longer than a text can be; depth is bounded by the parser."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            at = f"{path}.{name}" if re.fullmatch(r"\w{1,48}", name) else f"{path}.?"
+            if name in ("modifierExtension", "implicitRules") and value:
+                yield Issue(Reason.UNKNOWN_MODIFIER, at, None if name == "modifierExtension" else "discharge.implicit-rules")
+            elif isinstance(value, str) and len(value) > LONGEST_TEXT and name != "data":
+                yield Issue(Reason.TOO_LARGE, at, "fhir.json.string", {"limit": str(LONGEST_TEXT)})
+            yield from _everywhere(value, at)
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _everywhere(item, f"{path}[{index}]")
+
+
+# --- sections ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _sections(holder: JsonObject, path: str, message: Message, within: tuple[str, ...]) -> Iterator[Section]:
+    """Every section in document order, those below another after it."""
+    written = holder.get("section")
+    for index, section in enumerate(written if isinstance(written, list) else ()):
+        if not isinstance(section, dict):
+            continue
+        at, heading = f"{path}.section[{index}]", heading_of(section)
+        listed = objects(section.get("entry") or [])
+        entries = message.follow_all(listed)
+        yield Section(heading, within, at, string(section, "title"), _lines(section), entries, len(listed) - len(entries))
+        yield from _sections(section, at, message, (*within, heading) if heading else within)
+
+
+def _lines(section: JsonObject) -> tuple[str, ...]:
+    """The section's text as lines, without one that only repeats its title."""
+    said = section.get("text")
+    markup = said.get("div") if isinstance(said, dict) else said
+    found = lines_of(markup) if isinstance(markup, str) else ()
+    return found[1:] if found[:1] and found[0].rstrip(":").casefold() == (string(section, "title") or "").rstrip(":").casefold() else found
