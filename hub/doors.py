@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from hub import web
 from hub.errors import Misconfigured
 from hub.intake import http as intake_http
 from hub.intake.door import Intake
@@ -33,6 +34,7 @@ async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     """The HTTP door: connectors' places and what may be read. Raises Misconfigured when the address cannot be had."""
     routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
     routes += beside.routes(hub.registry, hub.ledger.pool, hub.sealing)
+    routes += await web.pages(hub, intake.receive)
     door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)))
     server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
     hub.doors.append(lambda: not door.stopping)

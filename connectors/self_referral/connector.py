@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import assert_never
 
 from connectors.self_referral.contact import reachable
 from connectors.self_referral.reading import Form, read_form, request_id
@@ -11,7 +12,21 @@ from connectors.self_referral.resources import REQUEST_SYSTEM, Sent, language_na
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.identifiers import NhsNumber, Postcode, ReferralRef
-from schemas.messages import About, Committed, Fact, Identifier, InboundMessage, InFlight, NotStored, Outcome, Repeated, Reply, RequestKey, Translation
+from schemas.messages import (
+    About,
+    Committed,
+    Existing,
+    Fact,
+    Identifier,
+    InboundMessage,
+    InFlight,
+    NotStored,
+    Outcome,
+    Repeated,
+    Reply,
+    RequestKey,
+    Translation,
+)
 from schemas.referral import read_referral
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import media_types, status_of
@@ -106,13 +121,15 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:  # noqa: ARG001 
             return first
         case Committed() if outcome.accepted:
             return _reply(201, _sent(outcome))
-        case Committed():
+        case Committed() | Existing():
             return _reply(200, {"outcome": "sent-before"})
         case InFlight() | NotStored():
             said = "in-flight" if isinstance(outcome, InFlight) else "not-stored"
             return _reply(503, {"outcome": said}, ("Retry-After", str(outcome.retry_after)))
         case Rejected():
             return _reply(_status(outcome), {"outcome": "rejected", "reason": outcome.reason.value, "issues": [_said(one) for one in outcome.issues]})
+        case _:
+            assert_never(outcome)
 
 
 def _sent(outcome: Committed) -> dict[str, object]:
