@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from connectors.person.frame import in_language, languages, paragraphs
 from schemas.addressee import Addressee
 from schemas.messages import Notice
-from schemas.words import text
+from schemas.words import Text, text
+
+_WALES = ZoneInfo("Europe/London")
 
 
 def letter(notice: Notice, to: Addressee) -> bytes:
@@ -24,11 +28,17 @@ def _sender(to: Addressee, written: tuple[str, ...]) -> str:
     return _block("from", (*names, *to.sender.address, *([to.sender.phone] if to.sender.phone else [])))
 
 
+def _day(moment: datetime) -> Text:
+    """The day of what it tells, as it is in Wales."""
+    on = moment.astimezone(_WALES)
+    return text("notice.date", weekday=text(f"notice.weekday.{on.weekday()}"), day=on.day, month=text(f"notice.month.{on.month}"), year=on.year)
+
+
 def _block(name: str, lines: tuple[str, ...]) -> str:
     return f'<address class="{name}">{"<br>".join(escape(line) for line in lines if line)}</address>\n'
 
 
 def _words(notice: Notice, to: Addressee, language: str) -> str:
     greeting = in_language(text("person.greeting", name=to.name) if to.name else text("person.greeting-nobody"), language)
-    said = (greeting, *paragraphs(notice, to, language), in_language(to.sender.name, language))
+    said = (in_language(_day(notice.occurred_at), language), greeting, *paragraphs(notice, to, language), in_language(to.sender.name, language))
     return f'<section lang="{language}">{"".join(f"<p>{escape(line)}</p>" for line in said)}</section>\n'

@@ -22,16 +22,17 @@ _PAGE = """<!doctype html>
 <meta name="robots" content="noindex">
 <title>{title}</title>
 <style>
-@page {{ size: A4; margin: 0 }}
+@page {{ size: A4; margin: 15mm 0 }}
 body {{ margin: 0; color: #000; background: #fff; font: 12pt/1.4 Arial, Helvetica, sans-serif }}
-.letter {{ position: relative; box-sizing: border-box; width: 210mm; min-height: 296mm; padding: 100mm 20mm 15mm; break-after: page }}
+.letter {{ position: relative; box-sizing: border-box; width: 210mm; min-height: 266mm; padding: 80mm 20mm 0; break-after: page }}
 .letter:last-of-type {{ break-after: auto }}
 address {{ font-style: normal }}
-.to {{ position: absolute; left: 22mm; top: 52mm; width: 85mm }}
-.from {{ position: absolute; right: 20mm; top: 15mm; width: 75mm; text-align: right; font-size: 10pt }}
+.to {{ position: absolute; left: 22mm; top: 37mm; width: 85mm }}
+.from {{ position: absolute; right: 20mm; top: 0; width: 75mm; text-align: right; font-size: 10pt }}
 section + section {{ margin-top: 8mm; padding-top: 6mm; border-top: 0.3mm solid #000 }}
 p {{ margin: 0 0 3.5mm; max-width: 160mm }}
 .large {{ font-size: 16pt; line-height: 1.5 }}
+.large section + section {{ break-before: page; border: 0 }}
 .large .to {{ font-size: 12pt; line-height: 1.4 }}
 .large .from {{ font-size: 12pt }}
 </style>

@@ -99,6 +99,7 @@ def test_a_letter_has_its_address_in_a_window_of_its_own_and_both_languages() ->
     assert window is not None
     assert list(window.itertext()) == ["Gwên Prawf", "1 Stryd y Prawf", "Abertawe", "SA1 1AA"]
     assert [one.get("lang") for one in page.findall("section")] == ["cy", "en"]
+    assert "Monday 2 March 2026" in "".join(page.itertext())
     assert "Annwyl Gwên Prawf," in "".join(page.itertext())
     assert page.get("class") == "letter"
 

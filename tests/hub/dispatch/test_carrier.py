@@ -236,7 +236,6 @@ async def _assigned(bench: Bench, client: str) -> None:
     await bench.consume(referral)
 
 
-
 async def test_a_carrier_ends_even_when_it_is_woken_at_that_very_moment(bench: Bench) -> None:
     """In Python 3.11 `asyncio.wait_for` may lose a cancellation that comes together with what it waits for."""
     for _ in range(20):

@@ -181,7 +181,7 @@ async def test_an_address_that_became_unsafe_while_an_email_waited_is_not_used(b
         referral = await came(bench)
         await bench.record.assign(referral, client=None)
         await bench.consume(referral)
-        await _changed(bench, referral, form(email=None, home_safe=False))
+        await changed(bench, referral, form(email=None, home_safe=False))
         await carried(post(bench, box))
         assert box.taken == []
         assert ("tell-by-hand", "delivery-refused") in await items(bench, referral)
@@ -279,7 +279,7 @@ def test_the_settings_say_who_writes_and_by_which_server() -> None:
     assert sender_of(load(mail_from="hello@coed.example")).email is None
 
 
-async def _changed(bench: Bench, referral: UUID, body: bytes) -> None:
+async def changed(bench: Bench, referral: UUID, body: bytes) -> None:
     """The content as a later message of the form would leave it."""
 
     def decide(locked: Locked) -> Effects:
