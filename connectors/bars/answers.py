@@ -28,7 +28,13 @@ _STATUS = {
     Reason.IDENTITY_MISMATCH: 409,
 }
 """Where the standard has another status than plain FHIR."""
-_CODES = {409: "conflict", 413: "too-costly", 425: "transient"}
+_KINDS = {
+    Reason.TOO_LARGE: "too-costly",
+    Reason.MULTIPLE_MATCHES: "multiple-matches",
+    Reason.ILLEGAL_TRANSITION: "conflict",
+    Reason.WRONG_SERVICE: "not-supported",
+}
+"""Where the standard has another issue code than plain FHIR would give."""
 _STANDS = frozenset({Reason.NOT_FOUND, Reason.MULTIPLE_MATCHES, Reason.ILLEGAL_TRANSITION, Reason.STALE_VERSION, Reason.IDENTITY_MISMATCH})
 
 
@@ -127,14 +133,20 @@ def _had_before() -> JsonObject:
 
 def _refusal(message: InboundMessage, rejected: Rejected) -> Reply:
     reason = main_reason(rejected)
-    status = _STATUS.get(reason, status_of(reason))
-    code = {422: "too-costly"}.get(status, "too-costly") if reason is Reason.TOO_LARGE else issue_type(reason)
-    lead = _plain("error", _CODES.get(status, code) if reason in _STATUS else code, status, _lead(message, rejected))
+    status = _status(reason, rejected)
+    lead = _plain("error", _KINDS.get(reason) or issue_type(reason), status, _lead(message, rejected))
     issues = operation_outcome(rejected.issues)["issue"]
     for issue in issues:
         issue["details"]["coding"].insert(0, _coding(status))
     later = (("Retry-After", "5"),) if status in (429, 503) else ()
     return _outcome_reply(message, status, [lead, *issues], *later)
+
+
+def _status(reason: Reason, rejected: Rejected) -> int:
+    """A resource that is no message at all is a bad request; a sound message of a kind that the hub does not take cannot be processed."""
+    if reason is Reason.UNSUPPORTED_TYPE:
+        return 400 if any(one.at == "resourceType" for one in rejected.issues) else 422
+    return _STATUS.get(reason, status_of(reason))
 
 
 def _lead(message: InboundMessage, rejected: Rejected) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.bars.systems import DOS, is_one, meant
@@ -57,24 +56,27 @@ class _Finder:
                 if name == "reference":
                     self.reference(node, value, where, own)
                 elif name == "system" or name == "endpoint":
-                    self.warnings += self.system(value, (*where, name))
+                    self.system(value, where, name)
 
     def reference(self, node: JsonObject, target: str, where: Path, own: str) -> None:
         if target.startswith("#") or _OF_A_JOURNEY in where:
             return  # what is contained is the structure check's
-        at = fhir_path("Bundle", (*where, "reference"))
         if target == own:
-            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, at, "bars.reference-self"))
+            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, _path(where, "reference"), "bars.reference-self"))
         elif target in self.urls or "/".join(target.split("/")[:2]) in self.ids:
             return
         elif target.lower().startswith("urn:"):
-            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, at, "bars.reference-missing"))
+            self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, _path(where, "reference"), "bars.reference-missing"))
         elif not (node.get("identifier") or node.get("display")):
-            self.warnings.append(Issue(Reason.REFERENCE_ELSEWHERE, at))
+            self.warnings.append(Issue(Reason.REFERENCE_ELSEWHERE, _path(where, "reference")))
 
-    def system(self, value: str, where: Path) -> Iterator[Issue]:
+    def system(self, value: str, where: Path, name: str) -> None:
         system, bar, _ = value.partition("|")
-        if where[-1] == "endpoint" and not (bar and is_one(system, DOS)):
+        if name == "endpoint" and not (bar and is_one(system, DOS)):
             return  # Welsh services say a URL here
         if right := meant(system):
-            yield Issue(Reason.RULE_NOT_MET, fhir_path("Bundle", where), "bars.system", {"system": right})
+            self.warnings.append(Issue(Reason.RULE_NOT_MET, _path(where, name), "bars.system", {"system": right}))
+
+
+def _path(where: Path, name: str) -> str:
+    return fhir_path("Bundle", (*where, name))
