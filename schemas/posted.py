@@ -97,7 +97,5 @@ def answered(message: InboundMessage, outcome: Outcome) -> Reply:
 def _said(accepted: Accepted) -> list[dict[str, object]]:
     """What is said of one referral: the next step, why it is held if it is, its reference."""
     held = operation_outcome([Issue(accepted.held, "")] if accepted.held else [], "warning")["issue"]
-    lead, reference = (
-        operation_outcome([], "information", lead=words)["issue"] for words in (accepted.next_step, text("rest.reference", ref=accepted.ref))
-    )
+    lead, reference = (operation_outcome([], "information", lead=words)["issue"] for words in (accepted.next_step, text("rest.reference", ref=accepted.ref)))
     return [*lead, *held, *reference]

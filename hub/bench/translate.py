@@ -19,6 +19,9 @@ from hub.registry import Registered
 from schemas.messages import InboundMessage, Translation
 from schemas.rejection import Rejected
 
+_PROFILED = 5
+"""Rounds under the profiler."""
+
 # Which part of the work a module's own time belongs to; the first that fits counts, what is left is `other`.
 _PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("parse", ("schemas/fhir/strict_json", "schemas/hl7v2/", "json/", "csv.py", "email/", "connectors/batch_csv/rows", "urllib/")),
@@ -104,7 +107,7 @@ def _shares(work: _Work) -> Row:
     functions down, so that these are shares and no times."""
     profile = cProfile.Profile(builtins=False)
     profile.enable()
-    for _ in range(20):
+    for _ in range(_PROFILED):
         work.once()
     profile.disable()
     spent: dict[str, float] = dict.fromkeys((*(name for name, _ in _PARTS), "other"), 0.0)

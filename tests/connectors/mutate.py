@@ -207,6 +207,11 @@ def _where(fault: Exception) -> str:
     return f"{type(fault).__name__} at {place}"
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> int:
     """The long run. Exit 1 when anything but Rejected was raised."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -222,9 +227,9 @@ def main() -> int:
         broken += len(tally.broken)
         rate = tally.messages / (time.monotonic() - begun)
         kinds = ", ".join(f"{times:,} {name}" for name, times in sorted(tally.outcomes.items()))
-        print(f"{door.name}: {tally.messages:,} messages, {kinds}; {rate:,.0f} a second, slowest {tally.slowest * 1000:.0f} ms", flush=True)
+        _say(f"{door.name}: {tally.messages:,} messages, {kinds}; {rate:,.0f} a second, slowest {tally.slowest * 1000:.0f} ms")
         for what, seeds in tally.broken.items():
-            print(f"  BROKEN {len(seeds)} × {what}; seeds {', '.join(map(str, seeds[:5]))}", flush=True)
+            _say(f"  BROKEN {len(seeds)} × {what}; seeds {', '.join(map(str, seeds[:5]))}")
     return 1 if broken else 0
 
 

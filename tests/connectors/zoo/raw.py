@@ -9,8 +9,12 @@ from typing import Any
 
 CANARY = "Gwdihwzzcanary"
 NHS = "9990000018"
-_HL7 = b"MSH|^~\\&|WPAS|7A3|SPHUB|SPHUB|20260302090000||REF^I12|C1|P|2.4||||||UNICODE UTF-8\rRF1|P|R|SP^Social prescribing^L|||R1|20260302\rPID|1||9990000018^^^NHS^NH||"
+_MSH = b"MSH|^~\\&|WPAS|7A3|SPHUB|SPHUB|20260302090000||REF^I12|C1|P|2.4||||||UNICODE UTF-8\r"
+_HL7 = _MSH + b"RF1|P|R|SP^Social prescribing^L|||R1|20260302\rPID|1||9990000018^^^NHS^NH||"
 _HL7_SOUND = _HL7 + CANARY.encode() + b"^A||19500101|F\r"
+
+
+_EVENTS = ("REF^I13", "REF^I14", "REF^I15", "RRI^I12", "MDM^T02", "SIU^S12", "ORU^R01", "ADT^A03", "ACK")
 
 
 def _deep(opening: str, closing: str, levels: int) -> bytes:
@@ -57,7 +61,7 @@ HL7: dict[str, bytes] = {
     "B18 a date that cannot be": _HL7_SOUND.replace(b"19500101", b"19000230"),
     "B18 a date to come": _HL7_SOUND.replace(b"19500101", b"20990101"),
     "B20 a merge of nobody": _HL7_SOUND.replace(b"REF^I12", b"ADT^A40"),
-    **{f"B12 the event {event}": _HL7_SOUND.replace(b"REF^I12", event.encode()) for event in ("REF^I14", "RRI^I12", "MDM^T02", "SIU^S12", "ORU^R01", "ADT^A03", "ACK")},
+    **{f"B12 the event {event}": _HL7_SOUND.replace(b"REF^I12", event.encode()) for event in _EVENTS},
 }
 
 # C: JSON and HTTP bodies.
