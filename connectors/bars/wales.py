@@ -114,5 +114,3 @@ def _gmp(message: Message) -> Iterator[Issue]:
         for index, doctor in enumerate(objects(one.resource.get("generalPractitioner"))):
             sent += identifiers(doctor, f"{one.path}.generalPractitioner[{index}]")
         yield from (Issue(Reason.RULE_NOT_MET, found.at, "bars.gmp") for found in sent if is_one(found.system, GMC) and _GMP.fullmatch(found.value))
-
-
