@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from schemas.fhir.build import operation_outcome
+from schemas.fhir.read import Message, objects
 from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, dump
 from schemas.messages import Existing, InboundMessage, InFlight, NotStored, Repeated, Reply
@@ -145,6 +146,20 @@ def type_fault(body: JsonObject, wanted: str) -> Issue | None:
         return Issue(Reason.UNSUPPORTED_TYPE, "resourceType", "rest.resource-type-named", {"found": found, "wanted": wanted})
     reason = Reason.REQUIRED if found is None else Reason.UNSUPPORTED_TYPE
     return Issue(reason, "resourceType", "rest.resource-type", {"wanted": wanted})
+
+
+def referrers_task(bundle: JsonObject) -> JsonObject | None:
+    """A reference to the Task by which the referrer asked, of which the hub's coordination Task is part: the first whose `focus` is the message's
+    ServiceRequest. By its address where it has one, else by its identifier; None when there is no such Task."""
+    message = Message(bundle)
+    request = message.first("ServiceRequest")
+    for one in message.of_type("Task"):
+        if request is not None and message.follow(one.resource.get("focus"), one) is request:
+            named = next((item for item in objects(one.resource.get("identifier")) if item.get("value")), None)
+            is_address = (one.full_url or "").startswith(("http://", "https://"))
+            found = {"reference": one.full_url if is_address or named is None else None, "type": "Task", "identifier": named}
+            return {name: value for name, value in found.items() if value}
+    return None
 
 
 def refuse(issues: Iterable[Issue]) -> None:

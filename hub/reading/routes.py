@@ -14,7 +14,11 @@ import orjson
 from hub.errors import Unavailable
 from hub.ledger.database import Pool, lent
 from hub.ledger.sealing import Sealing
-from hub.reading.resources import read_request, read_task
+from hub.reading.capability import Place, capability_statement
+from hub.reading.resources import find_requests, find_tasks, read_request, read_task
+from hub.reading.searching import base_of, searches
+from hub.reading.validating import judge, validates
+from hub.registry import Registry, installed
 from hub.security.scopes import Open, Scope
 from hub.telemetry import metrics_page
 from hub.transports.http_messages import HttpReply, HttpRequest, Respond, Route
@@ -24,18 +28,38 @@ from schemas.rejection import Issue, Reason
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 Read = Callable[[Pool, Sealing, UUID, str], Any]
-_SUPPORTED = {"ServiceRequest": ("create", "read"), "Task": ("read", "update")}
 _BUILT = "2026-11-22"
 
 
-def routes(pool: Pool, sealing: Sealing, ready: Sequence[Callable[[], bool]]) -> Iterator[Route]:
-    """FHIR reads, the capability statement, liveness, readiness (PostgreSQL only, never Kafka), metrics for this machine alone."""
-    yield Route("GET", "/fhir/ServiceRequest/{id}", _reads(pool, sealing, read_request), Scope.REFERRAL_READ)
-    yield Route("GET", "/fhir/Task/{id}", _reads(pool, sealing, read_task), Scope.TASK_READ)
-    yield Route("GET", "/fhir/metadata", _metadata, Open.TO_ALL)
+def routes(pool: Pool, sealing: Sealing, ready: Sequence[Callable[[], bool]], registry: Registry | None = None) -> Iterator[Route]:
+    """FHIR reads and searches, `$validate`, the capability statement, liveness, readiness (PostgreSQL only, never Kafka), metrics for this
+    machine alone."""
+    registry = registry or installed()
+    fhir = [*_fhir(pool, sealing), *_validation(registry)]
+    listened = [(listener.method or "", listener.path or "") for _, listener in registry.listeners("http")]
+    yield from fhir
+    yield Route("GET", "/fhir/metadata", _metadata([*listened, *((route.method, route.path) for route in fhir)]), Open.TO_ALL)
     yield Route("GET", "/health/live", _live, Open.TO_ALL)
     yield Route("GET", "/health/ready", _ready(pool, ready), Open.TO_ALL)
     yield Route("GET", "/metrics", _metrics, Open.TO_ALL)
+
+
+def _fhir(pool: Pool, sealing: Sealing) -> Iterator[Route]:
+    for kind, read, find, scope in (
+        ("ServiceRequest", read_request, find_requests, Scope.REFERRAL_READ),
+        ("Task", read_task, find_tasks, Scope.TASK_READ),
+    ):
+        yield Route("GET", f"/fhir/{kind}/{{id}}", _reads(pool, sealing, read), scope)
+        yield Route("GET", f"/fhir/{kind}", searches(pool, sealing, kind, find), scope)
+        yield Route("POST", f"/fhir/{kind}/_search", searches(pool, sealing, kind, find), scope)
+
+
+def _validation(registry: Registry) -> Iterator[Route]:
+    """Beside each place where plain FHIR is posted. None where no connector reads it."""
+    found = judge(registry)
+    for listener in found.manifest.listeners if found else ():
+        if found is not None and listener.method == "POST":
+            yield Route("POST", f"{listener.path}/$validate", validates(found), Scope.REFERRAL_CREATE)
 
 
 def _reads(pool: Pool, sealing: Sealing, read: Read) -> Respond:
@@ -56,9 +80,11 @@ def _absent() -> HttpReply:
     return HttpReply(404, dump(build.operation_outcome([Issue(Reason.NOT_FOUND, "")])))
 
 
-async def _metadata(request: HttpRequest) -> HttpReply:
-    host = request.head.joined.get("host", "localhost")
-    return HttpReply(200, dump(build.capability_statement(version("referral-hub"), _BUILT, f"http://{host}/fhir", _SUPPORTED)))
+def _metadata(places: Sequence[Place]) -> Respond:
+    async def respond(request: HttpRequest) -> HttpReply:
+        return HttpReply(200, dump(capability_statement(places, version("referral-hub"), _BUILT, base_of(request.head))))
+
+    return respond
 
 
 async def _live(_request: HttpRequest) -> HttpReply:
