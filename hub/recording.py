@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
 
 from hub.ledger.changes import Effects, Leave, Locked, NewEvent, NewItem, Waiting
+from hub.staying import expected_out, is_inside
 from schemas.events import FactType, event_id
 from schemas.fhir import build
 from schemas.fhir.strict_json import dump
@@ -25,6 +26,8 @@ PRESCRIBER_SYSTEM = "https://hub.example.wales/Id/prescriber"
 ASSET_SYSTEM = "https://hub.example.wales/Id/asset"
 REF_SYSTEM = "https://hub.example.wales/Id/referral"
 _CANCELS = frozenset({FactType.PERSON_DIED, FactType.ENTERED_IN_ERROR, FactType.CANCELLED})
+STANDS_STILL = frozenset({Clock.FIRST_CONTACT, Clock.PROGRESS})
+"""What is not waited for while a person is in hospital. Whether a prescriber takes somebody on need not wait for that."""
 _PRIVATE = frozenset({Reason.CRISIS, Reason.SAFEGUARDING, Reason.DOMESTIC_ABUSE, Reason.CLINICAL})
 
 
@@ -205,7 +208,7 @@ class Recorder:
         move = next((move for move, _ in reversed(self._moves) if move.awaits and move.clock), None)
         if move is None or move.awaits is None or move.clock is None:
             return Leave.AS_IS
-        return Waiting(move.awaits, owner_of(self.state, move.awaits), move.clock, self.clocks.seconds(move.clock, self.locked.priority, self.locked.now))
+        return waiting(self.locked, self.state, move.awaits, move.clock, self.clocks)
 
     def _holds(self) -> JsonObject:
         facts = {move.fact for move, _ in self._moves}
@@ -219,6 +222,22 @@ class Recorder:
         if FactType.RELEASED in facts or not self.state.open:
             held |= {"held": None, "close_items": True}
         return held | ({"cancel_deliveries": True} if facts & _CANCELS else {})
+
+
+def waiting(locked: Locked, state: ReferralState, party: Party, clock: Clock, clocks: Clocks) -> Waiting:
+    """For whom and how long to wait. What needs the person to be at home does not run while they are in hospital."""
+    if clock in STANDS_STILL and is_inside(locked.content):
+        return pause(locked, state, party, clocks)
+    return Waiting(party, owner_of(state, party), clock, clocks.seconds(clock, locked.priority, locked.now))
+
+
+def pause(locked: Locked, state: ReferralState, party: Party, clocks: Clocks) -> Waiting:
+    """Until the person is home, but never for ever: a human looks a day after the ward's own date, and at the policy's longest at the latest."""
+    longest = clocks.seconds(Clock.STAY, locked.priority, locked.now)
+    out = expected_out(locked.content)
+    until = datetime.combine(out, time(), locked.now.tzinfo) + timedelta(days=2) if out else None
+    wanted = int((until - locked.now).total_seconds()) if until else longest
+    return Waiting(party, owner_of(state, party), Clock.STAY, min(longest, wanted) if wanted > 0 else longest)
 
 
 def _entries(resources: Iterable[JsonObject]) -> tuple[build.Entry, ...]:

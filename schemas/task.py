@@ -49,6 +49,7 @@ class Clock(StrEnum):
     PROGRESS = "progress"
     HUMAN = "human"
     CANCEL = "cancel"
+    STAY = "stay"
 
 
 FINAL: frozenset[TaskStatus] = frozenset({TaskStatus.REJECTED, TaskStatus.CANCELLED, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.ENTERED_IN_ERROR})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hub.deciding.policy import Policy, Term
+from hub.deciding.policy import UNLESS_SAID, Policy, Term
 from schemas.task import Clock
 
 WALES = ZoneInfo("Europe/London")
@@ -13,7 +13,7 @@ WALES = ZoneInfo("Europe/London")
 
 def due(policy: Policy, clock: Clock, priority: str, since: datetime) -> datetime:
     """When a clock that started at `since` runs out for a referral of this priority."""
-    return _after(policy.rules.clocks[clock].of(priority), since, policy)
+    return _after((policy.rules.clocks.get(clock) or UNLESS_SAID[clock]).of(priority), since, policy)
 
 
 def alert_due(policy: Policy, since: datetime) -> datetime:

@@ -49,6 +49,10 @@ class Terms(_Part):
         return next(term for term in reversed(given) if term is not None)
 
 
+UNLESS_SAID: Mapping[Clock, Terms] = {Clock.STAY: Terms(routine=Term(length=20, unit="working-days"))}
+"""Clocks that a policy may leave out, and how long they run then: for how long nobody is waited for because a person is in hospital."""
+
+
 class Limits(_Part):
     """Where a part of the score ends or somebody is left out. Kilometres, days, and shares between 0 and 1."""
 
@@ -121,7 +125,7 @@ class _File(_Part):
             raise ValueError(f"no weights for {', '.join(sorted(missing_kinds))}")
         if "routine" not in self.limits.wait_days:
             raise ValueError("wait_days has no routine")
-        if missing := set(Clock) - set(self.clocks):
+        if missing := set(Clock) - set(self.clocks) - set(UNLESS_SAID):
             raise ValueError(f"no clock for {', '.join(sorted(missing))}")
         return self
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from hub.deciding.clocks import PolicyClocks
 from hub.intake import answers
 from hub.intake.creation import Arrival
-from hub.intake.persons import hashes_of_identifiers
-from hub.ledger.changes import Amendment, Answered, Audit, Decision, Effects, Locked, Mark, NoEffect, PersonHash
+from hub.intake.stays import PersonNews, TraitsOf
+from hub.ledger.changes import Amendment, Answered, Audit, Decision, Effects, Locked, NoEffect
 from hub.ledger.sealing import Sealing, body_hash
 from hub.recording import Recorder, Tree, fhir_task
 from schemas.events import FactType
@@ -35,6 +34,7 @@ class Changer:
 
     clocks: PolicyClocks
     sealing: Sealing
+    traits: TraitsOf | None = None
 
     def update(self, arrival: Arrival, fact: Fact, answer: AnswerWith, owned_by: str) -> Amendment:
         """What a case management system says of one of its Tasks. `owned_by`: only that client's Tasks exist for it."""
@@ -54,18 +54,17 @@ class Changer:
 
     def person(self, arrival: Arrival, facts: tuple[Fact, ...], answer: AnswerWith) -> Amendment:
         """A death, move, merge or change of details: one event for each open referral of that person, and a mark where it must be kept."""
-        hashes = hashes_of_identifiers((one for fact in facts for one in fact.about.identifiers), self.sealing)
+        news = PersonNews(facts, self.sealing, self.clocks, self.traits)
 
         def decide(locked: Locked) -> Decision:
             recorder = Recorder(locked, f"{arrival.client}|{arrival.key}|{locked.id}", f"/connectors/{arrival.connector}", self.clocks)
-            for fact in facts:
-                recorder.apply(Update(fact.type, Party.HOSPITAL, reason=fact.reason), resources=_resources(fact))
-            if not recorder.last_event:
-                return NoEffect()
-            return recorder.effects(result=_accepted(locked, recorder, None), person=hashes if _merges(facts) else ())
+            changed = news.change(locked, recorder)
+            return replace(changed, result=_accepted(locked, recorder, None)) if isinstance(changed, Effects) and recorder.last_event else changed
 
-        marks, audit = tuple(_marks(facts, hashes, self.sealing)), Audit(arrival.client, "person.event")
-        return Amendment(decide, person=hashes, marks=marks, request=self.answered(arrival, answer), audit=audit)
+        return Amendment(
+            decide, person=news.hashes, marks=news.marks, lifts=news.lifts, revives=news.is_alive, request=self.answered(arrival, answer),
+            audit=Audit(arrival.client, "person.event"),
+        )  # fmt: skip
 
     def nothing(self, arrival: Arrival, reason: Reason, answer: AnswerWith) -> Amendment:
         """A message that is for nobody here: only its answer is kept, so that a repeat hears the same."""
@@ -126,24 +125,6 @@ def _rejected(reason: Reason, current: TaskStatus | None = None, version: int | 
     params = {"status": current.value, "version": str(version)} if current else {}
     detail = f"update.{reason}" if current else None
     return Rejected(reason, [Issue(reason, "Task.status" if reason is Reason.ILLEGAL_TRANSITION else "Task", detail, params)])
-
-
-def _resources(fact: Fact) -> list[dict[str, Any]]:  # Any: FHIR JSON
-    return [entry["resource"] for entry in fact.bundle["entry"][1:]]
-
-
-def _merges(facts: tuple[Fact, ...]) -> bool:
-    return any(fact.type is FactType.PERSON_CHANGED and fact.reason == "merged" for fact in facts)
-
-
-def _marks(facts: tuple[Fact, ...], hashes: tuple[PersonHash, ...], sealing: Sealing) -> list[Mark]:
-    """A death under every number; of a merge every other number points to the surviving one: the first by which a person can be found."""
-    died = [Mark(one, "died") for one in hashes] if any(fact.type is FactType.PERSON_DIED for fact in facts) else []
-    in_order = (one for fact in facts for one in fact.about.identifiers)
-    surviving = next((found[0] for one in in_order if (found := hashes_of_identifiers((one,), sealing))), None)
-    if surviving is None or not _merges(facts):
-        return died
-    return [*died, *(Mark(one, "merged", surviving.value) for one in hashes if one != surviving)]
 
 
 def about(task_id: str) -> UUID | None:

@@ -14,6 +14,7 @@ from hub.intake.creation import Arrival, Maker
 from hub.intake.persons import hashes_of
 from hub.ledger.changes import Audit, Decision, Locked, NoEffect
 from hub.recording import Recorder, Tree, fhir_task
+from hub.staying import carried_over
 from schemas.events import FactType
 from schemas.fhir.build import Entry
 from schemas.fhir.person import Person
@@ -74,8 +75,8 @@ class Later:
         if (reason := _new_risk(locked, risk)) is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
         return recorder.effects(
-            content=content_of(now, self.fact.bundle, risk), traits=self.maker.traits(now), person=hashes_of(now.person, self.maker.sealing),
-            result=self._accepted(locked, recorder, reason),
+            content=carried_over(locked.content, content_of(now, self.fact.bundle, risk)), traits=self.maker.traits(now),
+            person=hashes_of(now.person, self.maker.sealing), result=self._accepted(locked, recorder, reason),
         )  # fmt: skip
 
     # --- ended --------------------------------------------------------------------------------------------------------------------------

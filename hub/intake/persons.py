@@ -23,6 +23,12 @@ def hashes_of_identifiers(identifiers: Iterable[Identifier], sealing: Sealing) -
     return _hashed(sealing, (_numbered(one.system, one.value) for one in identifiers))
 
 
+def nhs_numbers(identifiers: Iterable[Identifier]) -> frozenset[str]:
+    """The usable NHS numbers among the identifiers of a person event."""
+    found = (one.value.replace(" ", "") for one in identifiers if is_system(one.system, NHS_NUMBER_SYSTEM))
+    return frozenset(digits for digits in found if len(digits) == 10 and digits.isascii() and digits.isdigit() and NhsNumber(digits).usable)
+
+
 def _hashed(sealing: Sealing, found: Iterable[tuple[str, str] | None]) -> tuple[PersonHash, ...]:
     made = {PersonHash(kind, sealing.hash(f"person-{kind}", value)) for kind, value in filter(None, found)}
     return tuple(sorted(made, key=lambda one: one.value))

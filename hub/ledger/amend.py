@@ -35,7 +35,11 @@ ON CONFLICT DO NOTHING RETURNING stage, event_id
 _REQUEST = """
 INSERT INTO request (client, key, body_hash, message_id, answer) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING client
 """
-_MARK = "INSERT INTO person_mark (hash, kind, points_to, client) VALUES ($1, $2, $3, $4) ON CONFLICT (hash, kind) DO UPDATE SET points_to = excluded.points_to"
+_MARK = """
+INSERT INTO person_mark (hash, kind, points_to, client) VALUES ($1, $2, $3, $4) ON CONFLICT (hash, kind) DO UPDATE
+SET points_to = excluded.points_to, client = CASE WHEN person_mark.client = excluded.client THEN excluded.client ELSE 'several' END
+"""
+_LIFT = "DELETE FROM person_mark WHERE hash = $1 AND kind = $2 AND client = $3"
 
 
 class RequestRaced(Exception):  # noqa: N818
@@ -91,7 +95,8 @@ def _fold(live: Sequence[tuple[int, Amendment]], held: Held, batch: _Batch) -> d
         decisions = []
         for id_ in ids:
             marks = frozenset(kind for person in change.person for kind in held.marks.get(person.value, ()))
-            decision = change.decide(replace(held.referrals[id_], marks=marks))
+            beside = tuple(held.referrals[other].content for other in ids if other != id_) if change.person else ()
+            decision = change.decide(replace(held.referrals[id_], marks=marks, beside=beside))
             decisions.append(decision)
             if isinstance(decision, Effects):
                 folded.setdefault(id_, Folded(held.referrals[id_])).add(decision)
@@ -121,8 +126,12 @@ async def _finish(connection: Connection, live: Sequence[tuple[int, Amendment]],
     for place, change in live:
         ids, decisions = batch.decided[place]
         answer = await _record_request(connection, change.request, decisions, sealing) if change.request is not None else None
-        for mark in change.marks:
-            await connection.execute(_MARK, mark.person.value, mark.kind, mark.points_to, change.request.client if change.request else "hub")
+        client = change.request.client if change.request else "hub"
+        if not any(isinstance(one, Effects) and one.unsure for one in decisions):
+            for mark in change.marks:
+                await connection.execute(_MARK, mark.person.value, mark.kind, mark.points_to, client)
+            for mark in change.lifts:
+                await connection.execute(_LIFT, mark.person.value, mark.kind, client)
         entries += [(_audited(change.audit, decision), id_) for id_, decision in zip(ids, decisions, strict=True)]
         entries += [(change.audit, None)] * (not ids)
         batch.outcomes[place] = Done(decisions, ids, answer)

@@ -141,7 +141,8 @@ class Creation:
 @dataclass(frozen=True, slots=True)
 class Locked:
     """One referral as it stands under its lock. `content` is what a decision reads (opened); `free` the places left at each counted
-    prescriber (None: not counted); `now` the database's time."""
+    prescriber (None: not counted); `now` the database's time; `beside` the contents of the other referrals of the same person that the same
+    change is about."""
 
     id: UUID
     ref: str
@@ -166,6 +167,7 @@ class Locked:
     message: bytes = field(repr=False)
     free: Mapping[str, int | None] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
+    beside: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a decision under the lock wants written of one referral. `result` goes back to whoever asked."""
+    """What a decision under the lock wants written of one referral. `result` goes back to whoever asked; `unsure`: it may be about another
+    person, so that no mark may be left of it."""
 
     state: ReferralState
     events: tuple[NewEvent, ...] = ()
@@ -196,6 +199,7 @@ class Effects:
     content: bytes | None = field(default=None, repr=False)
     traits: Traits | None = None
     person: tuple[PersonHash, ...] = ()
+    unsure: bool = False
     result: Any = None  # Any: belongs to the stage that asked, the ledger only carries it
 
 
@@ -241,7 +245,8 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Amendment:
     """A change to referrals that stand: `referrals` by id, and with `person` every open referral of that person. `decide` is called once
-    for each under its lock and must be pure; `counted` are the prescribers whose places it may take."""
+    for each under its lock and must be pure; `counted` are the prescribers whose places it may take. `marks` are set unless a decision is
+    `unsure`; `lifts` are taken away if this client set them; `revives`: also those of its referrals that such a mark of death had stopped."""
 
     decide: Callable[[Locked], Decision]
     referrals: tuple[UUID, ...] = ()
@@ -250,6 +255,8 @@ class Amendment:
     consumed: Consumed | None = None
     request: Answered | None = None
     marks: tuple[Mark, ...] = ()
+    lifts: tuple[Mark, ...] = ()
+    revives: bool = False
     audit: Audit | None = None
 
 

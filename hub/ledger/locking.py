@@ -25,6 +25,11 @@ SELECT counted_id, count(*) AS taken FROM place_taken WHERE kind = 'prescriber' 
 _OF_PERSON = """
 SELECT DISTINCT p.referral_id, p.hash FROM person_key p JOIN referral r ON r.id = p.referral_id WHERE p.hash = ANY($1) AND r.closed_at IS NULL
 """
+_STOPPED = """
+SELECT DISTINCT p.referral_id, p.hash FROM person_key p JOIN referral r ON r.id = p.referral_id
+JOIN person_mark m ON m.hash = p.hash AND m.kind = 'died' AND m.client = $2
+WHERE p.hash = ANY($1) AND r.closed_at IS NOT NULL AND r.business_status = 'closed-died'
+"""
 
 
 @dataclass(slots=True)
@@ -35,12 +40,15 @@ class Held:
     keys: dict[UUID, ReferralKey | None] = field(default_factory=dict)
     last_hash: dict[UUID, bytes] = field(default_factory=dict)
     of_person: dict[bytes, set[UUID]] = field(default_factory=dict)
+    stopped: dict[tuple[bytes, str], set[UUID]] = field(default_factory=dict)
     marks: dict[bytes, set[str]] = field(default_factory=dict)
     free: dict[str, int | None] = field(default_factory=dict)
 
     def wanted_by(self, change: Amendment) -> tuple[UUID, ...]:
         """The referrals that a change is about, by id and by person, sorted."""
         found = {id_ for person in change.person for id_ in self.of_person.get(person.value, ())}
+        if change.revives and change.request is not None:
+            found |= {id_ for person in change.person for id_ in self.stopped.get((person.value, change.request.client), ())}
         return tuple(sorted({*change.referrals, *found} & self.referrals.keys()))
 
 
@@ -50,7 +58,9 @@ async def lock(connection: Connection, changes: Sequence[Amendment], sealing: Se
     hashes = sorted({person.value for one in changes for person in (*one.person, *(mark.person for mark in one.marks))})
     if hashes:
         await _lock_persons(connection, hashes, held)
-    ids = sorted({*(id_ for one in changes for id_ in one.referrals), *(id_ for found in held.of_person.values() for id_ in found)})
+        await _find_stopped(connection, changes, held)
+    of_persons = (id_ for found in (*held.of_person.values(), *held.stopped.values()) for id_ in found)
+    ids = sorted({*(id_ for one in changes for id_ in one.referrals), *of_persons})
     counted = sorted({prescriber for one in changes for prescriber in one.counted})
     rows = await connection.fetch(_REFERRALS, ids)
     tasks = await connection.fetch(_TASKS, ids)
@@ -74,6 +84,15 @@ async def _lock_persons(connection: Connection, hashes: list[bytes], held: Held)
     for value in hashes:
         held.marks[value] = {kind for one in (value, *also[value]) for kind in marks.get(one, ())}
         held.of_person[value] = set().union(*(open_now[one] for one in (value, *also[value])))
+
+
+async def _find_stopped(connection: Connection, changes: Sequence[Amendment], held: Held) -> None:
+    """Referrals that a death ended which this sender had told: the sender says now that the person lives."""
+    for change in changes:
+        if change.revives and change.request is not None:
+            client = change.request.client
+            for row in await connection.fetch(_STOPPED, [person.value for person in change.person], client):
+                held.stopped.setdefault((row["hash"], client), set()).add(row["referral_id"])
 
 
 async def _count(connection: Connection, counted: list[str], held: Held) -> None:

@@ -82,7 +82,7 @@ INSERT INTO worklist_item (id, referral_id, kind, reason, alert_at)
 SELECT id, referral_id, kind, reason, now() + make_interval(secs => alert) FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[])
     AS i (id, referral_id, kind, reason, alert) ON CONFLICT DO NOTHING
 """
-STAYS_OPEN = ("stepped-up", "tell-by-hand")
+STAYS_OPEN = ("stepped-up", "tell-by-hand", "not-dead", "other-person")
 """Kinds of items that outlive their referral: somebody is at risk, or does not know yet. Only a person who has dealt with one closes it."""
 _CLOSE_ITEMS = """
 UPDATE worklist_item SET closed_at = now(), closed_by = coalesce(closed_by, 'hub')
@@ -143,7 +143,7 @@ async def _write_the_rest(connection: Connection, folded: dict[UUID, Folded], he
     if closed := [id_ for id_, effects in each if effects.close_items]:
         await connection.execute(_CLOSE_ITEMS, closed, list(STAYS_OPEN))
     items = [
-        (event_id(str(id_), f"item/{effects.state.version}/{place}"), id_, item.kind, item.reason, item.alert_seconds)
+        (event_id(str(id_), f"item/{effects.state.version}/{place}/{item.kind}"), id_, item.kind, item.reason, item.alert_seconds)
         for id_, one in sorted(folded.items()) for effects, place, item in one.items()
     ]  # fmt: skip
     if items:

@@ -24,6 +24,7 @@ _WAITED_FOR: Mapping[Clock, Party] = MappingProxyType(
         Clock.PROGRESS: Party.PRESCRIBER,
         Clock.HUMAN: Party.OPERATIONS,
         Clock.CANCEL: Party.PRESCRIBER,
+        Clock.STAY: Party.PRESCRIBER,
     }
 )
 

@@ -20,7 +20,7 @@ from hub.watch.silence import ROUTED_BY, amendment
 from hub.watch.waiting import measure
 from schemas.task import Clock
 
-_ITEMS = {Clock.ROUTE: "stuck-routing", Clock.FIRST_CONTACT: "overdue", Clock.PROGRESS: "overdue"}
+_ITEMS = {Clock.ROUTE: "stuck-routing", Clock.FIRST_CONTACT: "overdue", Clock.PROGRESS: "overdue", Clock.STAY: "long-stay"}
 """The kind of worklist item by which a person is asked, by what was waited for."""
 
 

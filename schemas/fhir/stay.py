@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.codes.discharge import Discharge, Ending, discharge
 from schemas.fhir.read import objects, string
+from schemas.identifiers import Postcode
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 
@@ -45,6 +46,14 @@ def postcode_after(stay: Stay, home: str | None, temporary: str | None) -> str |
     A home that the person did not go back to is nobody's guess of where they are.
     """
     return home if stay.at in (None, "own-home") else temporary
+
+
+def home_postcode(patient: JsonObject) -> str | None:
+    """The postcode of the address that is home, or of which nobody said what it is."""
+    homes = [one for one in objects(patient.get("address")) if one.get("use") in ("home", None) and string(one, "postalCode")]
+    sent = string(min(homes, key=lambda one: one.get("use") != "home"), "postalCode") if homes else None
+    read = Postcode.read(sent) if sent else None
+    return read.value if read else sent
 
 
 def temporary_postcode(patient: JsonObject) -> str | None:
