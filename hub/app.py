@@ -14,9 +14,11 @@ from hub.crashpoints import arm
 from hub.deciding.policy import load_policy
 from hub.doors import open_http, open_mllp
 from hub.errors import Misconfigured, Unavailable
+from hub.intake.batches import Batches
 from hub.intake.creation import Maker
 from hub.intake.door import Intake
 from hub.intake.from_clients import FromClients
+from hub.intake.from_folders import FromFolders
 from hub.intake.gates import DiskGate
 from hub.ledger.audit import keep_chained
 from hub.ledger.commit import Ledger
@@ -32,6 +34,7 @@ from hub.security.clients import Clients
 from hub.security.hub_key import open_sealing
 from hub.settings import Settings
 from hub.telemetry import LogEvent, log
+from hub.transports.drop_folder import DropFolder
 from hub.transports.kafka import KafkaLogin
 from schemas.topics import REFERRALS
 
@@ -109,6 +112,9 @@ async def _intake(hub: Hub, doors: contextlib.AsyncExitStack) -> Parts:
     parts: Parts = []
     for registered, _ in hub.registry.listeners("kafka"):
         parts.append(FromClients(intake, registered, hub.clients, hub.access).run())
+    if hub.settings.drop is not None:
+        for registered, listener in hub.registry.listeners("folder"):
+            parts.append(DropFolder(hub.settings.drop, FromFolders(Batches(intake), registered, listener, hub.clients)).run())
     return parts
 
 

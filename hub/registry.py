@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import cast, get_args
 
 from hub.errors import Misconfigured
 from schemas.manifest import FunctionName, Listener, Manifest, WrongManifest, read_manifest
-from schemas.messages import Connector
+from schemas.messages import Connector, InboundMessage, Reply
 
-_ARGUMENTS: Mapping[FunctionName, int] = {"identify": 1, "translate": 1, "answer": 2, "compose": 2, "judge": 2, "messages": 1}
+_ARGUMENTS: Mapping[FunctionName, int] = {"identify": 1, "translate": 1, "answer": 2, "compose": 2, "judge": 2, "messages": 1, "together": 2}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Registered:
             return (content,)
         split: Callable[[bytes], tuple[bytes, ...]] = self._module.messages
         return split(content)
+
+    def together(self, whole: InboundMessage, replies: Sequence[Reply]) -> Reply:
+        """What the sender of many messages at once hears: the answers to all of them, in order, as one."""
+        joined: Callable[[InboundMessage, Sequence[Reply]], Reply] = self._module.together
+        return joined(whole, replies)
 
     @cached_property
     def _module(self) -> ModuleType:

@@ -127,6 +127,7 @@ class Settings(BaseSettings):
     directory: Path | None = Field(None, description="a folder with prescribers.jsonl and assets.jsonl")
     places: Path | None = Field(None, description="a folder that `hub places load` made")
     policy: Path | None = Field(None, description="a policy file")
+    drop: Path | None = Field(None, description="a folder in which each client that sends files has one of its own; unset, no files are looked for")
     smtp: Listener | None = Field(None, description="host:port of a mail server, such as mail.example:587; unset, nobody is told by e-mail")
     smtp_user: str | None = Field(None, description="the user that the hub has on the mail server")
     smtp_password_file: Path | None = Field(None, description="a readable file that holds that user's password")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from schemas.events import FactType
 
-FunctionName = Literal["identify", "translate", "answer", "compose", "judge", "messages"]
+FunctionName = Literal["identify", "translate", "answer", "compose", "judge", "messages", "together"]
 INBOUND: frozenset[FunctionName] = frozenset({"identify", "translate", "answer"})
 OUTBOUND: frozenset[FunctionName] = frozenset({"compose", "judge"})
 _NAME = StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,39}$")
@@ -110,8 +110,8 @@ def _inbound_faults(manifest: Manifest) -> list[str]:
     faults = []
     if takes_in is not INBOUND.issubset(manifest.functions):
         faults.append(f"direction {manifest.direction} and functions identify, translate, answer do not fit")
-    if "messages" not in manifest.functions and any(one.many or one.folder for one in manifest.listeners):
-        faults.append("a listener of many messages and functions without messages do not fit")
+    if not frozenset({"messages", "together"}) <= manifest.functions and any(one.many or one.folder for one in manifest.listeners):
+        faults.append("a listener of many messages needs the functions messages and together")
     if takes_in is not bool(manifest.listeners) or takes_in is not bool(manifest.emits):
         faults.append(f"direction {manifest.direction} does not fit its listeners and emits")
     return faults

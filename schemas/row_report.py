@@ -93,11 +93,11 @@ _HEADINGS = ("row / rhes", "outcome / canlyniad", "reference / cyfeirnod", "faul
 
 
 def as_csv(reports: Sequence[RowReport]) -> bytes:
-    """The report as a table for a spreadsheet (UTF-8 with its mark, CRLF): a line for each row and one for each fault and warning."""
+    """The reports as a table for a spreadsheet (UTF-8 with its mark, CRLF): a line for the file and each row, one for each fault and warning."""
     made = io.StringIO(newline="")
     writer = csv.writer(made)
     writer.writerow(_HEADINGS)
-    for one in (summary(reports), *reports):
+    for one in reports:
         writer.writerow((one.row or "", one.became, one.reference or "", "", one.text.en, one.text.cy))
         writer.writerows((one.row or "", "", "", f"{said.at} ({said.reason})", said.text.en, said.text.cy) for said in _told(one))
     return b"\xef\xbb\xbf" + made.getvalue().encode()

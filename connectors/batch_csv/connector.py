@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from connectors.batch_csv import table
@@ -31,7 +31,7 @@ from schemas.messages import (
 from schemas.referral import Referral, read_referral
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import media_types, status_of
-from schemas.row_report import NDJSON, Became, RowReport, Said, read_line
+from schemas.row_report import NDJSON, Became, RowReport, Said, is_whole, read_line, summary
 from schemas.words import text
 
 NAME = "batch_csv"
@@ -157,6 +157,18 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:
     return Reply(status, (report.line(),), NDJSON, later)
 
 
+def together(whole: InboundMessage, replies: Sequence[Reply]) -> Reply:  # noqa: ARG001  (a file's answer is its rows')
+    """The file's own line, then each row's: 200 where nothing is to be corrected, 503 where something must be sent again, 207 or 422 where
+    something or everything must be corrected."""
+    reports = [found for one in replies for part in one.parts if (found := read_line(part)) is not None]
+    status, headers = 200, tuple[tuple[str, str], ...]()
+    if not is_whole(reports):
+        postponed = any(one.became == "postponed" for one in reports)
+        status = 503 if postponed else 207 if any(one.became != "refused" for one in reports) else 422
+        headers = (("Retry-After", "5"),) if postponed else ()
+    return Reply(status, (summary(reports).line(), *(one.line() for one in reports)), NDJSON, headers)
+
+
 def _report(message: InboundMessage, outcome: Outcome) -> tuple[int, RowReport]:
     number = number_of(message)
     match outcome:
@@ -173,6 +185,9 @@ def _report(message: InboundMessage, outcome: Outcome) -> tuple[int, RowReport]:
             return _refused(number, outcome)
         case InFlight() | NotStored():
             return 503, RowReport(number, "postponed", text("batch.row.postponed"))
+
+
+_OF_FILE = ("file", "Content-Type", "columns.toml")
 
 
 def _committed(number: int, outcome: Committed) -> RowReport:
@@ -195,9 +210,9 @@ def _refused(number: int, fault: Rejected) -> tuple[int, RowReport]:
     """A fault of the file as a whole is row 0's. A row that came before, written otherwise, is known: nothing was done and nothing is wrong."""
     if fault.reason is Reason.KEY_REUSED:
         return 200, RowReport(number, "known", text("batch.row.known-otherwise"))
-    of_file = not any(one.at.startswith("row ") for one in fault.issues) and fault.reason not in (Reason.NOT_FOUND, Reason.MULTIPLE_MATCHES)
+    of_file = any(one.at in _OF_FILE for one in fault.issues)
     lead = text("batch.file.refused" if of_file else "batch.row.refused")
-    at = f"row {number}, reference"
+    at = f"row {number}, reference" if fault.reason in (Reason.NOT_FOUND, Reason.MULTIPLE_MATCHES) else f"row {number}"
     issues = [one if of_file or one.at.startswith("row ") else replace(one, at=at) for one in fault.issues]
     return status_of(fault.reason), RowReport(0 if of_file else number, "refused", lead, None, tuple(Said.of(one) for one in issues))
 

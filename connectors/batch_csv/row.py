@@ -90,8 +90,8 @@ def read(message: InboundMessage) -> Row:
 
 
 def _bare(name: str, value: str, month_first: bool) -> str:
-    """What two ways of writing one thing have in common."""
-    return (fhir_day(value, month_first=month_first) if name in _DATES else None) or plain(value) or value
+    """What two ways of writing one thing have in common: no capitals, accents, spaces and points; a date's day."""
+    return (fhir_day(value, month_first=month_first) if name in _DATES else None) or plain(value).replace(" ", "") or value
 
 
 def _is_nested(value: object) -> bool:

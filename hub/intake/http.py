@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from hub.crashpoints import crash
+from hub.intake.batches import Batches
 from hub.intake.door import Intake
 from hub.registry import Registered, Registry
 from hub.security.scopes import Scope
@@ -21,11 +22,13 @@ def routes(intake: Intake, registry: Registry) -> Iterator[Route]:
 
 
 def _respond(intake: Intake, registered: Registered, listener: Listener) -> Respond:
+    receive = Batches(intake).receive if listener.many else intake.receive
+
     async def respond(request: HttpRequest) -> HttpReply:
         crash("http.read")
         client, head = request.sender, request.head
         message = InboundMessage(request.body, listener.target, head.joined, head.params, datetime.now(UTC), client.id, client.profile)
-        reply = await intake.receive(registered, message, client, "http")
+        reply = await receive(registered, message, client, "http")
         crash("http.answer")
         return HttpReply(reply.status, b"".join(reply.parts), reply.content_type, reply.headers)
 

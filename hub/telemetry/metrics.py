@@ -25,6 +25,7 @@ class Metric:
 METRICS: tuple[Metric, ...] = (
     Metric("hub_messages_total", "counter", "Messages at a door, by what became of them", ("transport", "outcome")),
     Metric("hub_refusals_total", "counter", "Messages refused, by reason", ("reason",)),
+    Metric("hub_files_total", "counter", "Files from drop folders, by whether something was left to be corrected (refused) or not (done)", ("outcome",)),
     Metric("hub_answer_seconds", "histogram", "From a message's last byte read to its answer's first byte", ("transport",)),
     Metric("hub_commit_seconds", "histogram", "One commit of the ledger, from asked to committed"),
     Metric("hub_commit_rows", "histogram", "Changes in one commit"),
