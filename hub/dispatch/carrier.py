@@ -29,6 +29,7 @@ from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
 from schemas.messages import Delivered, OutboundMessage, ReceiverReply, Refused, TryAgain, Verdict
 from schemas.rejection import Reason
+from schemas.task import Party
 
 
 class Send(Protocol):
@@ -154,7 +155,7 @@ class Carrier:
                 return Refused(Reason.DELIVERY_REFUSED), "the address is not safe to use any more"
         elif client is None or client.outbound is None or client.outbound.transport != self.transport:
             return Refused(Reason.DELIVERY_REFUSED), "no endpoint is registered"
-        message = OutboundMessage(one.transport, one.message_key, one.body, one.content_type)
+        message = OutboundMessage(one.transport, one.message_key, one.body, one.content_type, _ids(one))
         try:
             reply = await self.send(client, message)
         except Unavailable:
@@ -215,6 +216,13 @@ class Carrier:
             event, "info" if outcome == "delivered" else "warning", fact=one.fact.value, client=one.recipient, connector=one.connector, ref=one.ref,
             transport=self.transport, outcome=outcome, attempts=attempts, duration_ms=took, retry_after=pause, waiting=round(one.age, 3), role=one.party.value,
         )  # fmt: skip
+
+
+def _ids(one: Claimed) -> tuple[tuple[str, str], ...]:
+    """The ids by which HTTP receivers know a message and its journey: the delivery's own, the same at every attempt; the journey goes to whoever
+    named it."""
+    journey = one.journey if one.party is Party.REFERRER else None
+    return (("X-Request-Id", str(one.id)), *((("X-Correlation-Id", journey),) if journey else ()))
 
 
 def _must_not_go(one: Claimed) -> str | None:

@@ -35,7 +35,7 @@ class ByWebhook:
         if client is None or client.outbound is None or client.outbound.url is None:
             raise Misconfigured("A client has no webhook address: register it again with one.")
         trace = current_trace()
-        headers = (("traceparent", trace.traceparent),) if trace is not None else ()
+        headers = (*message.headers, *((("traceparent", trace.traceparent),) if trace is not None else ()))
         return await self.transport.send(
             WebhookCall(client.outbound.url, message.body, message.content_type, client.secrets, message.key, self.clock(), headers)
         )

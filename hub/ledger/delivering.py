@@ -34,9 +34,10 @@ WITH line AS MATERIALIZED (
     WHERE d.state = 'pending' AND (d.claimed_until IS NULL OR d.claimed_until < now()) FOR UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET claimed_until = now() + make_interval(secs => $5)
-FROM (SELECT o.id, r.ref, r.sealing_key, r.content, t.status AS task_status FROM due JOIN delivery o ON o.id = due.id JOIN referral r ON r.id = o.referral_id
-      JOIN event e ON e.id = o.event_id LEFT JOIN task t ON t.id = e.task_id) AS w
-WHERE d.id = w.id RETURNING d.*, w.ref, w.sealing_key, w.content, w.task_status, extract(epoch FROM now() - d.created_at)::float8 AS age
+FROM (SELECT o.id, r.ref, r.correlation, r.sealing_key, r.content, t.status AS task_status FROM due JOIN delivery o ON o.id = due.id
+      JOIN referral r ON r.id = o.referral_id JOIN event e ON e.id = o.event_id LEFT JOIN task t ON t.id = e.task_id) AS w
+WHERE d.id = w.id RETURNING d.*, w.ref, w.correlation AS journey, w.sealing_key, w.content, w.task_status,
+      extract(epoch FROM now() - d.created_at)::float8 AS age
 """
 _DELIVERED = """
 UPDATE delivery d SET state = 'delivered', attempts = attempts + 1, outcome = n.outcome, finished_at = now(), claimed_until = NULL
@@ -85,7 +86,7 @@ _SWEPT = "UPDATE delivery SET claimed_until = NULL WHERE state = 'pending' AND c
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """One delivery in a courier's hands until its lease ends. `content` is the referral's as it stands, read again just before sending;
-    `task_status` that of the hand-over which an assignment is about."""
+    `task_status` that of the hand-over which an assignment is about; `journey` the referrer's own id of it."""
 
     id: UUID
     referral_id: UUID
@@ -103,6 +104,7 @@ class Claimed:
     trace: str | None
     body: bytes = field(repr=False)
     content: bytes = field(repr=False)
+    journey: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,5 +233,5 @@ def _claimed(row: Record, sealing: Sealing) -> Claimed:
         body = content = b""
     return Claimed(
         row["id"], row["referral_id"], row["ref"], FactType(row["fact"]), row["recipient"], Party(row["party"]), row["connector"], row["transport"],
-        row["message_key"], row["content_type"], row["attempts"], row["age"], row["task_status"], row["trace"], body, content,
+        row["message_key"], row["content_type"], row["attempts"], row["age"], row["task_status"], row["trace"], body, content, row["journey"],
     )  # fmt: skip
