@@ -60,7 +60,7 @@ def print_(
         waiting = [one for one in await letters.waiting(connection, hub.sealing) if state(one) == "owed" or (again and state(one) == "printed")]
         unsafe = [one for one in waiting if not may_go(one)]
         for one in unsafe:
-            await delivering.given_up(hub.pool, one.id, Reason.DELIVERY_REFUSED, "the address is not safe to use any more", _alert(hub))
+            await _left_out(hub, one)
         safe = [one for one in waiting if one not in unsafe]
         if safe:
             with _made(file) as page:
@@ -99,9 +99,14 @@ def posted(
     typer.echo(say(key, language, ref=ReferralRef(ref).spoken))
 
 
-def _alert(hub: Reached) -> int:
+async def _left_out(hub: Reached, letter: Letter) -> None:
+    """Of an erased referral nobody is told any more; whom it is not safe to write to, a person tells."""
+    if not letter.body:
+        await delivering.cancelled(hub.pool, letter.id, "the referral was erased")
+        return
     settings = hub.place.settings
-    return PolicyClocks(load_policy(settings.policy, settings.production)).alert_seconds
+    alert = PolicyClocks(load_policy(settings.policy, settings.production)).alert_seconds
+    await delivering.given_up(hub.pool, letter.id, Reason.DELIVERY_REFUSED, "the address is not safe to use any more", alert)
 
 
 def _made(file: Path) -> TextIO:

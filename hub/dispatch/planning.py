@@ -94,10 +94,10 @@ class _Composing:
                 return
         transports = _transports(to)
         without_system = tuple(people(self.fact, self.locked, self.stage.sender)) if to.party is Party.REFERRER else ()
-        yield from self._people(to, [one for one in without_system if not (one.reader == "professional" and transports)])
-        if transports:
+        yield from self._people(to, [one for one in without_system if one.reader == "person" or (to.wants and not transports)])
+        if transports and to.wants:
             yield from self._composed(to, transports)
-        elif not without_system:
+        elif to.wants and not without_system:
             yield from self._told_by_hand(to)
 
     def _people(self, to: Recipient, told: Sequence[Told]) -> Iterator[NewDelivery]:
@@ -105,7 +105,7 @@ class _Composing:
         for one in told:
             if one.addressees:
                 yield self._written(to, one)
-            elif not one.silent and self._must_be_rung(to):
+            elif not one.silent and self._is_news():
                 yield _by_hand(self.fact, replace(to, name=one.reader), self.fact.type.fact, self._said(to, one.reader))
 
     def _written(self, to: Recipient, told: Told) -> NewDelivery:
@@ -165,10 +165,12 @@ class _Composing:
         yield _by_hand(self.fact, to, self.fact.type.fact, self._said(to))
 
     def _must_be_rung(self, to: Recipient) -> bool:
-        if self.fact.type not in _TELL_REFERRER or (self.fact.type is FactType.HELD and self.fact.at_the_door):
-            return False
         asks_us = to.client is not None and to.client.mllp is None
-        return not (asks_us and self.fact.type in _ASKS_NOTHING)
+        return self._is_news() and not (asks_us and self.fact.type in _ASKS_NOTHING)
+
+    def _is_news(self) -> bool:
+        """Whether somebody rings about it at all; a hold at the door was said there."""
+        return self.fact.type in _TELL_REFERRER and not (self.fact.type is FactType.HELD and self.fact.at_the_door)
 
     def _said(self, to: Recipient, reader: Reader | None = None) -> bytes:
         return packed(reader or to.name, self._words(reader or to.party), {})

@@ -31,31 +31,31 @@ class Known(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who must be told. `client` None: no system of theirs can be told; `name` is then who a person must ring."""
+    """Somebody who must be told. `client` None: no system of theirs can be told; `name` is then who a person must ring. `wants` False: this
+    referrer's profile says that it does not want to hear of this; whoever it referred may."""
 
     party: Party
     name: str
     client: Client | None
     task: TaskState
+    wants: bool = True
 
 
 def recipients(fact: Fact, locked: Locked, known: Known, prescribers: Mapping[str, PrescriberName]) -> Iterator[Recipient]:
     """Each recipient once. The referrer sees the coordination Task, a prescriber its own hand-over. Operations read the worklist, where the
     fact itself put an item."""
-    if Party.REFERRER in fact.tells and (found := _referrer(fact, locked, known)) is not None:
-        yield found
+    if Party.REFERRER in fact.tells:
+        yield _referrer(fact, locked, known)
     if Party.PRESCRIBER in fact.tells:
         for task in _hand_overs(fact, locked):
             yield _prescriber(task, locked, known, prescribers)
 
 
-def _referrer(fact: Fact, locked: Locked, known: Known) -> Recipient | None:
-    """None where the referrer does not want to hear of this."""
+def _referrer(fact: Fact, locked: Locked, known: Known) -> Recipient:
     client = known.by_id(locked.client)
     wanted = client.profile.feedback if client is not None else None
-    if fact.type not in _ALWAYS and (wanted == "none" or (wanted == "summary" and fact.type not in _SUMMARY)):
-        return None
-    return Recipient(Party.REFERRER, locked.client, client, locked.state.coordination)
+    unwanted = fact.type not in _ALWAYS and (wanted == "none" or (wanted == "summary" and fact.type not in _SUMMARY))
+    return Recipient(Party.REFERRER, locked.client, client, locked.state.coordination, not unwanted)
 
 
 def _hand_overs(fact: Fact, locked: Locked) -> Iterator[TaskState]:

@@ -9,6 +9,8 @@ from hub.dispatch.courier import Courier
 from hub.registry import installed
 from hub.settings import load
 from tests.hub.dispatch.conftest import Bench, webhook
+from tests.hub.dispatch.test_people import ADDRESS, came
+from tests.hub.mailing import mail_server
 from tests.hub.making import GP
 from tests.hub.receivers import receiver
 
@@ -38,6 +40,26 @@ async def test_the_courier_of_the_settings_has_every_transport_and_closes(bench:
     assert [carrier.transport for carrier in courier.carriers] == ["webhook", "mllp", "mail"]
     assert courier.printing is not None
     await courier.close()
+
+
+async def test_the_courier_of_the_settings_sends_an_email_and_queues_a_letter(bench: Bench) -> None:
+    async with mail_server() as box:
+        said = {"mail_from": "hello@coed.example", "phone": "01632 960 000", "smtp": f"127.0.0.1:{box.port}"}
+        courier = Courier.of(bench.record.ledger, bench.known, installed(), load(database=bench.record.dsn, kafka="127.0.0.1:9092", **said))
+        for how in ({}, {"email": None}):
+            referral = await came(bench, **how)
+            await bench.record.assign(referral, client=None)
+            await bench.consume(referral)
+        running = asyncio.create_task(courier.run())
+        async with asyncio.timeout(20):
+            while not box.taken or not await bench.record.value("SELECT attempts FROM delivery WHERE transport = 'letter'"):
+                await bench.record.fetch("SELECT pg_sleep(0.05)")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await courier.close()
+        assert box.envelopes == [("hello@coed.example", [ADDRESS])]
+        assert await bench.record.value("SELECT next_attempt_at > now() + interval '1 day' FROM delivery WHERE transport = 'letter'")
+        assert sorted(row["state"] for row in await bench.record.fetch("SELECT state FROM delivery WHERE recipient = 'person'")) == ["delivered", "pending"]
 
 
 async def _item(bench: Bench) -> str | None:

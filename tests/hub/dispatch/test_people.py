@@ -23,10 +23,11 @@ from schemas.addressee import Sender
 from schemas.events import FactType
 from schemas.fhir.contact import EMAIL, LARGE_PRINT, LETTER, PREFERENCE, SAFE, SAFE_LETTER, TELEPHONE
 from schemas.lifecycle import Update
+from schemas.profile import Profile
 from schemas.rejection import Reason
 from schemas.task import Party, TaskStatus
 from schemas.words import Text
-from tests.hub.dispatch.conftest import Bench, carried
+from tests.hub.dispatch.conftest import Bench, carried, webhook
 from tests.hub.mailing import Mailbox, mail_server
 from tests.hub.making import policy, service_request
 
@@ -90,8 +91,9 @@ WAYS = [
     ({}, [("person", "mail")]),
     ({"methods": (LETTER,)}, [("person", "letter")]),
     ({"email": None}, [("person", "letter")]),  # no phone and no e-mail is normal
-    ({"email": None, "home_safe": False}, []),  # nothing is safe: rung where something is asked of them, and the status page tells the rest
-    ({"email": None, "home_safe": None}, []),  # nobody answered: not safe
+    ({"email": None, "home_safe": False}, [("person", "by-hand")]),  # nothing is safe: somebody rings
+    ({"email": None, "home_safe": None}, [("person", "by-hand")]),  # nobody answered: not safe
+    ({"methods": (TELEPHONE,)}, [("person", "by-hand")]),  # asked to be rung
     ({"methods": (EMAIL,), "home_safe": False}, [("person", "mail")]),
     ({"methods": (LETTER,), "home_safe": False}, [("person", "mail")]),  # asked for letters, but not to that home
     ({"by": "professional"}, [("person", "mail"), ("professional", "mail")]),
@@ -103,6 +105,20 @@ WAYS = [
 async def test_each_is_told_by_the_way_that_they_asked_for_and_said_is_safe(bench: Bench, how: dict[str, Any], told: list[tuple[str, str]]) -> None:
     bench.known.add(FORM, kind="self")
     assert await told_of(bench, **how) == told
+
+
+async def test_an_organisation_that_wants_to_hear_nothing_takes_nothing_from_the_person(bench: Bench) -> None:
+    bench.known.add(FORM, profile=Profile(feedback="none"), kind="housing")
+    assert await told_of(bench, by="professional") == [("person", "mail")]
+
+
+async def test_an_organisation_with_a_system_hears_there_and_the_person_by_letter(bench: Bench) -> None:
+    bench.known.add(FORM, webhook("http://127.0.0.1:9/x", "fhir_rest"), kind="housing")
+    referral = await came(bench, by="professional", methods=(LETTER,))
+    await bench.record.assign(referral, client=None)
+    await bench.consume(referral)
+    told = {(recipient, transport) for recipient, transport, *_ in await bench.states(referral)}
+    assert told == {("person", "letter"), (FORM, "webhook"), ("p-1", "by-hand")}
 
 
 async def test_a_referral_of_a_gp_writes_to_nobody_at_home(bench: Bench) -> None:

@@ -101,6 +101,14 @@ async def test_a_letter_to_a_home_that_is_not_safe_any_more_is_not_printed_but_t
     assert await opened.value("SELECT reason FROM worklist_item WHERE id = $1", UUID(letter)) == "delivery-refused"
 
 
+async def test_of_an_erased_referral_no_letter_is_printed_and_nobody_is_asked_to_ring(hub: Commands, opened: Record, tmp_path: Path) -> None:
+    referral, _ = await _owed(opened)
+    await opened.fetch("UPDATE referral SET sealing_key = NULL, content = NULL, message = NULL WHERE id = $1", referral)
+    assert "Letters left out: 1" in (await hub("letters", "print", str(tmp_path / "letters.html"))).err
+    assert (await hub("letters", "list", "--json")).lines == []
+    assert await opened.value("SELECT count(*) FROM worklist_item WHERE kind = 'tell-by-hand' AND reason = 'delivery-refused'") == 0
+
+
 async def test_posting_a_late_letter_closes_its_item_and_releasing_the_item_ends_the_letter(hub: Commands, opened: Record) -> None:
     for how in ("posted", "rung"):
         _, letter = await _owed(opened)
