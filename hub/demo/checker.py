@@ -21,7 +21,7 @@ _DOUBLED = ("doubled", "unguarded", "over-capacity")
 _WAITING = ("waiting",)
 _EXAMPLES = 3
 _AT_REST = """
-SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery WHERE state = 'pending')
+SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery WHERE state = 'pending' AND transport <> 'letter')
      + (SELECT count(*) FROM referral r WHERE closed_at IS NULL AND (awaits = 'hub' OR deadline_at < now())
         AND NOT EXISTS (SELECT 1 FROM worklist_item i WHERE i.referral_id = r.id AND i.closed_at IS NULL))
      + (SELECT count(*) FROM event e WHERE cardinality(tells) > 0 AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.stage = 'dispatch' AND i.event_id = e.id))

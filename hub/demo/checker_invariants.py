@@ -65,10 +65,13 @@ def phantom(evidence: Evidence) -> Found:
     does not owe."""
     sent = {(line["system"], line["key"]) for line in evidence.said("send")}
     last = {(line["system"], line["key"]): line["status"] for line in evidence.said("answer")}
+    stored = {(line["system"], line["key"]) for line in evidence.said("answer") if line["status"] in STORED}
     for row in evidence.tables["request"]:
         name = (row["client"], _key(row["key"]))
         if row["referral_id"] is not None and row["client"] in evidence.systems and name not in sent:
             yield f"{row['client']} {row['key']}"
+        if name in stored:
+            continue  # a repeat may be refused (BaRS: 409), the first was not
         if last.get(name) in ("AR", "CR") or (isinstance(last.get(name), int) and 400 <= last[name] < 500 and last[name] != 422):
             yield f"{row['client']} {row['key']}"
     owed = _message_ids(evidence)

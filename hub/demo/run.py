@@ -52,8 +52,8 @@ async def demonstrate(settings: Settings, asked: Asked, screen: Screen) -> bool:
 @asynccontextmanager
 async def _everything(settings: Settings, data: Path, screen: Screen) -> AsyncIterator[tuple[RunningHub, StandIns]]:
     screen.step("demo.setup")
-    ports = Ports(*_free_ports(3))
-    async with serving(settings, data, (ports.gp, ports.cases), screen.note) as hub, stand_ins(hub, ports, ",".join(WHOLE_WAY)) as they:
+    ports = Ports(*_free_ports(4))
+    async with serving(settings, data, (ports.gp, ports.cases, ports.bars), screen.note) as hub, stand_ins(hub, ports, ",".join(WHOLE_WAY)) as they:
         screen.say("demo.setup.clients")
         yield hub, they
 
@@ -83,6 +83,7 @@ def _next(screen: Screen, data: Path, ref: str | None) -> None:
             (f"{here} serve", "demo.next.serve"),
             (f"{here} trace {ref or 'REF'}", "demo.next.trace"),
             (f"{here} worklist list", "demo.next.worklist"),
+            (f"{here} letters list", "demo.next.letters"),
             (f"{here} check", "demo.next.check"),
             (".venv/bin/hub demo FOLDER", "demo.next.files"),
         ]

@@ -20,9 +20,11 @@ from hub.errors import Unavailable
 from hub.security.client import MllpBinding, Outbound
 from hub.security.registration import NewClient, add_client
 from hub.security.scopes import USUAL
+from hub.web.own_client import FORM_CLIENT
 
 Json = dict[str, Any]  # Any: JSON
 _STOPPING = ((signal.SIGTERM, 5.0),)
+BARS, HOUSING = "bars-gp", "housing"
 _KNOWN_AFTER = 2.5
 """Seconds after which every running stage has read a new client."""
 
@@ -86,15 +88,18 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class StandIns:
-    """The three outside systems."""
+    """The outside systems, and who is at the form's page: anybody, and an officer of a housing association."""
 
     gp: StandIn
     hospital: StandIn
     cases: StandIn
+    bars: StandIn
+    form: StandIn
+    housing: StandIn
 
     def all(self) -> tuple[StandIn, ...]:
         """Each of them."""
-        return (self.gp, self.hospital, self.cases)
+        return (self.gp, self.hospital, self.cases, self.bars, self.form, self.housing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,12 @@ class Ports:
     gp: int
     hospital: int
     cases: int
+    bars: int
 
 
 @asynccontextmanager
 async def stand_ins(hub: RunningHub, ports: Ports, script: str) -> AsyncIterator[StandIns]:
-    """The three systems, registered and running; `script` is what the case system does with each assignment."""
+    """All of them, registered and running; `script` is what the case system does with each assignment."""
     await _register(hub, ports)
     http, mllp = hub.run.http or "", hub.run.mllp
     assert mllp is not None
@@ -119,6 +125,9 @@ async def stand_ins(hub: RunningHub, ports: Ports, script: str) -> AsyncIterator
             ("gp", "gp", http, ("--port", str(ports.gp), *_secrets(hub, "gp"))),
             ("hospital", "hospital", f"{mllp.host}:{mllp.port}", ("--port", str(ports.hospital))),
             ("case-management", "case_management", http, ("--port", str(ports.cases), *_secrets(hub, "case-management"), "--script", script, "--pause", "0.3")),
+            (BARS, "bars", http, ("--port", str(ports.bars), *_secrets(hub, BARS))),
+            (FORM_CLIENT, "visitor", http, ()),
+            (HOUSING, "visitor", http, ()),
         ):
             started.append(await _start(hub, name, module, where, more))
             listening.append(asyncio.create_task(started[-1].listen()))
@@ -150,8 +159,10 @@ async def _register(hub: RunningHub, ports: Ports) -> None:
             "case-management", "case-management", prescriber, "Demonstration case system", kafka=True,
             outbound=Outbound("webhook", "case_management", url=f"http://127.0.0.1:{ports.cases}/told"),
         ),
+        NewClient(BARS, "gp", referrer, "Demonstration practice on BaRS", outbound=Outbound("webhook", "bars", url=f"http://127.0.0.1:{ports.bars}/told")),
+        NewClient(HOUSING, "housing", referrer, "Demonstration housing association"),
     )  # fmt: skip
-    allowed = frozenset({("127.0.0.1", port) for port in (ports.gp, ports.cases)})
+    allowed = frozenset({("127.0.0.1", port) for port in (ports.gp, ports.cases, ports.bars)})
     for one in new:
         issued = await add_client(hub.pool, hub.sealing, one, allowed=allowed, kafka=hub.kafka)
         secrets = {"key": issued.key, "webhook_secret": issued.webhook_secret, "kafka_password": issued.kafka_password}

@@ -12,6 +12,7 @@ from hub.demo.fhir_words import faults, issues
 from hub.demo.run_hub import RunningHub
 from hub.demo.run_stand_ins import Json, StandIns
 from hub.demo.screen import Screen
+from hub.demo.story_doors import Doors
 from schemas.words import Text
 
 WHOLE_WAY = ("accept", "first-contact", "complete")
@@ -37,6 +38,7 @@ class Story:
         for part in (self._whole_way, self._again, self._wrong, self._hospital, self._discharge, self._death, self._crisis, self._nothing_fits, self._stale):
             await part()
             await asyncio.sleep(self.screen.pause)
+        await Doors(self.hub, self.they, self.screen).tell()
         await self._killed()
 
     async def _whole_way(self) -> None:
@@ -185,7 +187,7 @@ class Story:
     async def settled(self) -> int:
         """Waits until nothing is on its way any more; how many referrals still wait because of the hub."""
         waiting = """SELECT (SELECT count(*) FROM referral WHERE closed_at IS NULL AND awaits = 'hub')
-            + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery WHERE state = 'pending')"""
+            + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM delivery WHERE state = 'pending' AND transport <> 'letter')"""
         still = """SELECT count(*) FROM referral r JOIN task t ON t.referral_id = r.id AND t.role = 'hand-over'
             WHERE r.closed_at IS NULL AND t.status IN ('requested', 'accepted', 'in-progress') AND r.created_at > now() - interval '5 minutes'
             AND r.client = 'gp' AND EXISTS (SELECT 1 FROM task x WHERE x.id = t.id AND x.client IS NOT NULL)"""

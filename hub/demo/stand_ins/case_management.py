@@ -30,6 +30,7 @@ STEPS: dict[str, tuple[str, str, str | None]] = {
     "first-contact": ("in-progress", "first-contact", None),
     "plan": ("in-progress", "plan-agreed", None),
     "complete": ("completed", "closed-goals-met", None),
+    "cancel": ("cancelled", "cancel-requested", None),
     "decline": ("rejected", "declined", "declined-by-prescriber"),
     "hand-back": ("failed", "handed-back", "declined-by-prescriber"),
     "step-up": ("in-progress", "stepped-up", "clinical"),

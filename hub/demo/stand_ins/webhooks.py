@@ -18,12 +18,13 @@ Take = Callable[[str, Json], Coroutine[Any, Any, None]]
 
 @dataclass(slots=True)
 class Receiver:
-    """Checks the signature, notes what came, hands each message id on once. `drop`: arrivals (from 1) that are answered 200 and forgotten, as
-    a faulty receiver would; `refuse`: arrivals answered with a 5xx; `slow`: seconds before each answer."""
+    """Checks the signature, notes what came as `read` reads it, hands each message id on once. `drop`: arrivals (from 1) that are answered 200
+    and forgotten, as a faulty receiver would; `refuse`: arrivals answered with a 5xx; `slow`: seconds before each answer."""
 
     secret: str
     journal: Journal
     take: Take
+    read: Callable[[Json], Json] = field(default_factory=lambda: _of_ours)
     drop: set[int] = field(default_factory=set)
     refuse: set[int] = field(default_factory=set)
     slow: float = 0.0
@@ -71,14 +72,17 @@ class Receiver:
         return 200
 
     def _note(self, number: int, id_: str, said: Json) -> None:
-        data = said.get("data") or {}
         repeated = id_ in self._seen
         self._seen.add(id_)
-        self.journal.note("told", id=id_, number=number, repeated=repeated, type=said.get("type"), via="webhook", **told(data))
+        self.journal.note("told", id=id_, number=number, repeated=repeated, via="webhook", **self.read(said))
         if not repeated:
             task = asyncio.create_task(self.take(id_, said))
             self._taking.add(task)
             task.add_done_callback(self._taking.discard)
+
+
+def _of_ours(said: Json) -> Json:
+    return {"type": said.get("type"), **told(said.get("data") or {})}
 
 
 def told(data: Json) -> Json:
