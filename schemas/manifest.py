@@ -78,8 +78,8 @@ class Reads(_Frozen):
 
 class Manifest(_Frozen):
     """One connector. `emits` are the facts that its `translate` may give, `accepts` those that its `compose` can tell a recipient;
-    `sends` the transports that carry what it composes; `reads` and `documents` what its clients find beside its listeners; `score` says
-    feature by feature how far it goes."""
+    `sends` the transports that carry what it composes; `reads` and `documents` what its clients find beside its listeners; what the door
+    refuses `below` a path is said in its words; `score` says feature by feature how far it goes."""
 
     name: Annotated[str, _NAME]
     title: str
@@ -87,6 +87,7 @@ class Manifest(_Frozen):
     transport: Literal["http", "mllp", "mail"]
     sends: tuple[Literal["webhook", "mllp", "kafka", "mail", "letter"], ...] = ()
     listeners: tuple[Listener, ...] = ()
+    below: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/_-]+/$")] | None = None
     reads: tuple[Reads, ...] = ()
     documents: tuple[Document, ...] = ()
     content_types: tuple[str, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from hub.ledger.sealing import Sealing
 from hub.reading.resources import read_request, read_task
 from hub.registry import Registered, Registry
 from hub.security.scopes import Open, Scope
-from hub.transports.http_messages import HttpReply, HttpRequest, Respond, Route
+from hub.transports.http_messages import Dress, HttpReply, HttpRequest, Respond, Route
 from schemas.fhir.strict_json import dump
 from schemas.manifest import Document, Reads
 from schemas.messages import InboundMessage
@@ -65,3 +66,17 @@ def _document(found: Registered, document: Document) -> Respond:
         return HttpReply(200, written.replace("{base}", f"http://{host}{below}").encode())
 
     return respond
+
+
+def worded(registry: Registry) -> Dress:
+    """What the door refuses before a connector is asked, in the words of the connector below whose path it happened; else as it is."""
+    own = [(found.manifest.below, found) for name in registry.names if (found := registry[name]).manifest.below is not None]
+
+    def dress(path: str, reason: Reason, reply: HttpReply) -> HttpReply:
+        found = next((one for below, one in own if path.startswith(below or "")), None)
+        if found is None:
+            return reply
+        said = found.connector.answer(InboundMessage(b"", "", {}), Rejected(reason, [Issue(reason, "")]))
+        return replace(reply, body=b"".join(said.parts), content_type=said.content_type)
+
+    return dress

@@ -15,7 +15,7 @@ from hub.security.client import Client
 from hub.telemetry import LogEvent, cleared, count, gauge, log, observe, trace_from
 from hub.transports.http_body import Receive, SenderLeft, WrongBody, announces_body, check_head, discard, read_body
 from hub.transports.http_head import Door, WrongHead, read_head
-from hub.transports.http_messages import Authorize, Headers, HttpHead, HttpReply, HttpRequest, Limits, Refuse, Route
+from hub.transports.http_messages import Authorize, Dress, Headers, HttpHead, HttpReply, HttpRequest, Limits, Refuse, Route
 from hub.transports.http_rates import Buckets, InFlight
 from hub.transports.http_replies import wire_headers
 from hub.transports.http_routes import RouteTable
@@ -36,15 +36,15 @@ class Stop(Exception):  # noqa: N818
 
 
 class HttpDoor:
-    """The ASGI application that `serve_http` runs. `authorize` knows the clients, `refuse` the format of a refusal."""
+    """The ASGI application that `serve_http` runs. `authorize` knows the clients, `refuse` the format of a refusal, `dress` who words it otherwise."""
 
-    def __init__(self, routes: Sequence[Route], authorize: Authorize, refuse: Refuse, limits: Limits | None = None) -> None:
+    def __init__(self, routes: Sequence[Route], authorize: Authorize, refuse: Refuse, limits: Limits | None = None, dress: Dress | None = None) -> None:
         """Raises Misconfigured for routes that contradict each other or do not say who may come."""
         self.limits = limits or Limits()
         self.table = RouteTable(routes)
         self.refuse = refuse
         self.stopping = False  # readiness must say no from the moment this is true
-        self._authorize = authorize
+        self._authorize, self._dress = authorize, dress
         self._clients = Buckets(self.limits.client_rate, self.limits.client_burst)
         self._strangers = Buckets(self.limits.stranger_rate, self.limits.stranger_burst)
         self._anybody = Buckets(self.limits.open_rate, self.limits.open_burst)
@@ -60,7 +60,7 @@ class HttpDoor:
             try:
                 reply, unread = await self._answered(scope, headers, receive), False
             except Stop as stop:
-                reply, unread = stop.reply, announces_body(headers)
+                reply, unread = self._worded(str(scope["path"]), stop.reason, stop.reply), announces_body(headers)
                 _note(stop)
             except SenderLeft:
                 return
@@ -111,13 +111,16 @@ class HttpDoor:
         try:
             reply = await head.route.respond(HttpRequest(head, client, body))
         except Unavailable as fault:
-            reply = self._later(self.refuse(Reason.STORE_UNAVAILABLE, "", 503), fault.retry_after)
+            reply = self._later(self._worded(head.path, Reason.STORE_UNAVAILABLE, self.refuse(Reason.STORE_UNAVAILABLE, "", 503)), fault.retry_after)
             log(LogEvent.MESSAGE_POSTPONED, "warning", status=503)
         except Exception as fault:  # noqa: BLE001  the outermost place: the sender gets an answer, and nothing of the fault
             log(LogEvent.BUG, "error", fault)
-            reply = self.refuse(Reason.STORE_UNAVAILABLE, "", 500)
+            reply = self._worded(head.path, Reason.STORE_UNAVAILABLE, self.refuse(Reason.STORE_UNAVAILABLE, "", 500))
         observe("hub_answer_seconds", time.perf_counter() - started, transport="http")
         return reply
+
+    def _worded(self, path: str, reason: Reason | None, reply: HttpReply) -> HttpReply:
+        return self._dress(path, reason, reply) if self._dress is not None and reason is not None else reply
 
     async def _send(self, reply: HttpReply, headers: Headers, send: Send, unread: Receive | None) -> None:
         """Write the answer. A body that nobody will read is taken off the wire for a moment before the connection closes, since closing

@@ -76,6 +76,8 @@ Respond = Callable[[HttpRequest], Awaitable[HttpReply]]
 Authorize = Callable[[HttpHead], Client | HttpReply]
 Refuse = Callable[[Reason, str, int], HttpReply]
 """The answer for a reason, the place of the fault (a header's name, or empty) and a status, in the door's format. Must not raise."""
+Dress = Callable[[str, Reason, "HttpReply"], "HttpReply"]
+"""The door's own refusal in the words of whoever stands at this path; status and headers stay. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)

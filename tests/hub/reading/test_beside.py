@@ -5,13 +5,15 @@ from __future__ import annotations
 from uuid import uuid4
 
 import orjson
+import pytest
 
-from hub.reading.beside import routes
+from hub.reading.beside import routes, worded
 from hub.registry import installed
 from hub.security.client import Client
 from hub.security.scopes import Open
 from hub.transports.http_messages import HttpHead, HttpReply, HttpRequest
 from schemas.fhir.check import check
+from schemas.rejection import Reason
 from tests.hub.making import GP, Record
 
 _BASE = "/bars/FHIR/R4"
@@ -53,3 +55,23 @@ async def test_a_document_is_sound_fhir_and_names_the_address_by_which_the_hub_w
     statement = orjson.loads((await ask(opened, f"{_BASE}/metadata")).body)
     assert check(statement) == ()
     assert statement["implementation"]["url"] == f"http://hub.example.wales{_BASE}"
+
+
+DOOR = [
+    # what the door refuses by itself, and the standard's code for it
+    (Reason.NOT_AUTHENTICATED, 401, "REC_UNAUTHORIZED"),
+    (Reason.NOT_PERMITTED, 403, "REC_FORBIDDEN"),
+    (Reason.NOT_FOUND, 404, "REC_NOT_FOUND"),
+    (Reason.METHOD_NOT_ALLOWED, 405, "SEND_METHOD_NOT_ALLOWED"),
+    (Reason.TOO_MANY_REQUESTS, 429, "SEND_TOO_MANY_REQUESTS"),
+    (Reason.STORE_UNAVAILABLE, 503, "REC_SERVICE_UNAVAILABLE"),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "code"), DOOR)
+def test_what_the_door_refuses_below_a_connectors_path_is_said_as_its_standard_says_it(reason: Reason, status: int, code: str) -> None:
+    plain = HttpReply(status, b"{}", headers=(("www-authenticate", "Bearer"),))
+    dressed = worded(installed())(f"{_BASE}/$process-message", reason, plain)
+    assert (dressed.status, dressed.headers) == (plain.status, plain.headers)
+    assert orjson.loads(dressed.body)["issue"][0]["details"]["coding"][0]["code"] == code
+    assert worded(installed())("/fhir/ServiceRequest", reason, plain) == plain
