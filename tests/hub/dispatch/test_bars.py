@@ -29,4 +29,3 @@ async def test_a_response_goes_to_the_endpoint_on_file_with_the_ids_of_message_a
         assert got.headers["x-request-id"] == got.headers["webhook-id"]
         assert got.headers["x-correlation-id"] == JOURNEY
         assert "x-correlation-id" not in cases.seen[0].headers, "the journey is the referrer's own"
-

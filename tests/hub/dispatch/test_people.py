@@ -14,10 +14,9 @@ from hub.deciding.deadlines import working_days_after
 from hub.dispatch.carrier import Carrier, Pace
 from hub.dispatch.letters import PrintQueue
 from hub.dispatch.planning import Dispatch
-from hub.dispatch.senders import ByMail, mail_sender, sender_of
+from hub.dispatch.senders import ByMail
 from hub.ledger.changes import Amendment, Effects, Locked
 from hub.registry import installed
-from hub.settings import load
 from hub.transports.mail import MailSender
 from schemas.addressee import Sender
 from schemas.events import FactType
@@ -283,16 +282,6 @@ async def test_a_letter_has_so_many_working_days_and_then_stands_on_the_worklist
     assert await queue(bench).look() == 0
     assert await items(bench, referral) == [*before, ("tell-by-hand", "letter-not-posted")]
     assert (await bench.record.value("SELECT state FROM delivery WHERE transport = 'letter'")) == "pending"
-
-
-def test_the_settings_say_who_writes_and_by_which_server() -> None:
-    settings = load(
-        smtp="127.0.0.1:2525", mail_from="hello@coed.example", phone="01632 960 000", sender="Coed", sender_cy="Y Coed", sender_address="2 Test Square; Swansea"
-    )
-    assert sender_of(settings) == Sender(Text("Coed", "Y Coed"), "01632 960 000", "hello@coed.example", ("2 Test Square", "Swansea"))
-    assert mail_sender(settings) is not None
-    assert mail_sender(load()) is None
-    assert sender_of(load(mail_from="hello@coed.example")).email is None
 
 
 async def changed(bench: Bench, referral: UUID, body: bytes) -> None:
