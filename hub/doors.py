@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import AsyncExitStack
 
 from hub import web
@@ -13,11 +14,13 @@ from hub.parts import Hub
 from hub.reading import beside
 from hub.reading import routes as reading_routes
 from hub.security.bearer import Bearer
+from hub.settings import Settings
 from hub.telemetry import LogEvent, log
 from hub.transports.http import HttpDoor
 from hub.transports.http_messages import HttpReply, Limits
 from hub.transports.http_server import serve_http
 from hub.transports.mllp import MllpListener
+from hub.transports.mllp_tls import server_context
 from schemas.messages import InboundMessage
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import refusal_reply
@@ -47,10 +50,19 @@ async def open_mllp(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     for registered, _ in hub.registry.listeners("mllp"):
         frames = MllpDoor(intake, registered, hub.clients)
         address = hub.settings.mllp
-        listener = MllpListener(address.host, address.port, frames.on_frame, frames.on_fault)
+        listener = MllpListener(address.host, address.port, frames.on_frame, frames.on_fault, tls=_tls(hub.settings))
         try:
             await listener.start()
         except OSError:
             raise Misconfigured(f"The MLLP port {address} is taken: stop what listens there, or set HUB_MLLP to another.") from None
         doors.push_async_callback(listener.stop)
-        log(LogEvent.STAGE_STARTED, stage="intake", transport="mllp", host=address.host, port=listener.port)
+        plain = hub.settings.mllp_tls_cert is None and not address.loopback
+        said = "plaintext" if plain else None
+        log(LogEvent.STAGE_STARTED, "warning" if plain else "info", stage="intake", transport="mllp", host=address.host, port=listener.port, reason=said)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """With the three settings senders must show a certificate; without them the line is plain, for this machine or behind what ends TLS."""
+    if settings.mllp_tls_cert is None or settings.mllp_tls_key is None or settings.mllp_tls_ca is None:
+        return None
+    return server_context(settings.mllp_tls_cert, settings.mllp_tls_key, settings.mllp_tls_ca)

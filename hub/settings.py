@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     kafka_session_ms: int = Field(10_000, ge=1_000, le=300_000, description="a number of milliseconds from 1000 to 300000 that the broker allows")
     http: Listener = Field(Address("127.0.0.1", 8080), description="host:port, such as 127.0.0.1:8080")
     mllp: Listener = Field(Address("127.0.0.1", 2575), description="host:port, such as 127.0.0.1:2575")
+    mllp_tls_cert: Path | None = Field(None, description="a PEM file with the certificate that the MLLP port shows")
+    mllp_tls_key: Path | None = Field(None, description="a PEM file with that certificate's key, without a password")
+    mllp_tls_ca: Path | None = Field(None, description="a PEM file of the authorities whose certificates senders may show")
     hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field((), description="host names by which the HTTP door may be called, with commas between")
     metrics: Listener | None = Field(None, description="host:port, such as 127.0.0.1:9100, where a stage without a door answers /metrics and /health")
     key_file: Path | None = Field(None, description="a file that holds the hub's key; unset, one is made in the data folder")
@@ -208,6 +211,10 @@ def _disagreements(found: Settings) -> tuple[tuple[bool, str], ...]:
         (found.kafka_password is not None and found.kafka_password_file is not None, "Set HUB_KAFKA_PASSWORD or HUB_KAFKA_PASSWORD_FILE, not both."),
         (found.smtp is not None and not (found.mail_from and found.phone), "HUB_SMTP is set: set HUB_MAIL_FROM and HUB_PHONE too, or nobody could answer."),
         ((found.smtp_user is None) != (found.smtp_password_file is None), "Set both HUB_SMTP_USER and HUB_SMTP_PASSWORD_FILE, or neither."),
+        (
+            len({found.mllp_tls_cert is None, found.mllp_tls_key is None, found.mllp_tls_ca is None}) > 1,
+            "Set HUB_MLLP_TLS_CERT, HUB_MLLP_TLS_KEY and HUB_MLLP_TLS_CA, or none of them.",
+        ),
         (found.production and bool(found.webhook_allow), "HUB_WEBHOOK_ALLOW is for demonstrations: remove it or set HUB_PRODUCTION to false."),
         (found.production and found.crash_points == "on", "HUB_CRASH_POINTS is for tests: remove it or set HUB_PRODUCTION to false."),
         (found.crash is not None and found.crash_points == "off", "HUB_CRASH does nothing without HUB_CRASH_POINTS=on: set it, or remove HUB_CRASH."),

@@ -59,13 +59,14 @@ def add(
     sending_facility: Annotated[str, typer.Option(help="Its MSH-4.")] = "",
     connector: Annotated[str, typer.Option(help="Who composes what it is told; without it: the one for its type.")] = "",
     kafka: Annotated[bool, typer.Option("--kafka", help="Give it a Kafka login, to.<client> and from.<client>.")] = False,
+    certificate: Annotated[list[str] | None, typer.Option(help="The SHA-256 fingerprint, DNS name or URI of its TLS certificate; may be given often.")] = None,
     reads: Annotated[list[str] | None, typer.Option(help="A further topic that it may read: referral-status, directory.")] = None,
     profile: Annotated[Path | None, typer.Option(help="A JSON file with what was agreed with it.")] = None,
 ) -> None:
     """Register a system and print its key, webhook secret and Kafka password: once."""
-    bound = MllpBinding(tuple(mllp_in), sending_application, sending_facility) if mllp_in else None
-    if bound is None and (sending_application or sending_facility):
-        _stop("--sending-application and --sending-facility go with --mllp-in.")
+    bound = MllpBinding(tuple(mllp_in), sending_application, sending_facility, tuple(certificate or ())) if mllp_in else None
+    if bound is None and (sending_application or sending_facility or certificate):
+        _stop("--sending-application, --sending-facility and --certificate go with --mllp-in.")
     new = NewClient(
         id=client, organisation_type=type_, scopes=_scopes(scope, type_), name=name, profile=_profile(profile), mllp=bound,
         outbound=_outbound(webhook, mllp_out, connector, type_), kafka=kafka, topics=tuple(reads or ()),

@@ -49,7 +49,7 @@ class Intake:
     _in_flight: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.changer = Changer(PolicyClocks(self.maker.policy), self.maker.sealing)
+        self.changer = Changer(PolicyClocks(self.maker.policy), self.maker.sealing, self.maker.traits)
 
     async def receive(self, registered: Registered, message: InboundMessage, client: Client, transport: str) -> Reply:
         """Take one message and give its answer; every outcome has one. The answer is given only after the commit."""

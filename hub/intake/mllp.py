@@ -57,7 +57,8 @@ class MllpDoor:
     def _client(self, peer: Peer, content: bytes) -> Client | None:
         header = read_header(content)
         separator = header.separators.component
-        client = self.clients.by_mllp(peer.address, *(part.split(separator)[0].strip() for part in header.sender))
+        application, facility = (part.split(separator)[0].strip() for part in header.sender)
+        client = self.clients.by_mllp(peer.address, application, facility, peer.names)
         return client if client is not None and client.may(Scope.REFERRAL_CREATE) else None
 
     def _message(self, content: bytes, client: Client | None) -> InboundMessage:

@@ -27,11 +27,13 @@ class Outbound:
 
 @dataclass(frozen=True, slots=True)
 class MllpBinding:
-    """Who this client is on MLLP: addresses or networks it sends from, and the namespace ids of its MSH-3 and MSH-4."""
+    """Who this client is on MLLP: addresses or networks it sends from, and the namespace ids of its MSH-3 and MSH-4. `certificates` are the
+    names of which its TLS certificate must have one (`sha256:…`, a DNS name or a URI, in small letters); with any, it never comes without."""
 
     addresses: tuple[str, ...]
     sending_application: str
     sending_facility: str
+    certificates: tuple[str, ...] = ()
 
     def covers(self, peer: str) -> bool:
         """Whether this address is one of its own."""
@@ -40,6 +42,10 @@ class MllpBinding:
         except ValueError:
             return False
         return any(found in ip_network(one, strict=False) for one in self.addresses)
+
+    def shows(self, names: frozenset[str] | None) -> bool:
+        """Whether the certificate of these names is its own; None: the line has no TLS, which is enough where no certificate was agreed."""
+        return not self.certificates if names is None else not names.isdisjoint(self.certificates)
 
 
 @dataclass(frozen=True, slots=True)

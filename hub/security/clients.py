@@ -72,11 +72,12 @@ class Clients:
         self._used.add(client.id)
         return client
 
-    def by_mllp(self, peer: str, application: str, facility: str) -> Client | None:
-        """The client bound to this address and to these namespace ids of MSH-3 and MSH-4; all three must agree."""
+    def by_mllp(self, peer: str, application: str, facility: str, names: frozenset[str] | None = None) -> Client | None:
+        """The client bound to this address and to these namespace ids of MSH-3 and MSH-4; all three must agree, and on a line with TLS the
+        certificate too (`names`: by which it can be named)."""
         for client in self._clients.values():
             bound = client.mllp
-            if bound and (bound.sending_application, bound.sending_facility) == (application, facility) and bound.covers(peer):
+            if bound and (bound.sending_application, bound.sending_facility) == (application, facility) and bound.covers(peer) and bound.shows(names):
                 self._used.add(client.id)
                 return client
         return None
@@ -114,7 +115,7 @@ def client_of(row: ClientRow) -> Client:
         scopes=frozenset(Scope(scope) for scope in row.scopes),
         profile=Profile(**row.profile),
         outbound=Outbound(**row.outbound) if row.outbound else None,
-        mllp=MllpBinding(**{**row.mllp, "addresses": tuple(row.mllp["addresses"])}) if row.mllp else None,
+        mllp=MllpBinding(**{**row.mllp, **{name: tuple(row.mllp.get(name, ())) for name in ("addresses", "certificates")}}) if row.mllp else None,
         kafka=row.kafka,
         key_hash=row.key_hash,
         key_expires_at=row.key_expires_at,

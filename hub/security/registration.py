@@ -28,7 +28,9 @@ ORGANISATION_TYPES: tuple[str, ...] = (*get_args(SourceCode), CASE_MANAGEMENT)
 """What a client may be: a source of referrals, or the system of those to whom people are handed over."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _RESERVED = frozenset({"hub", "operations", "nobody", "admin"})
-_FIELD = re.compile(r"[\x21-\x7e]{1,199}")
+_FIELD = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,197}[\x21-\x7e])?")
+_FINGERPRINT = re.compile(r"(?:sha256:)?((?:[0-9a-f]{2}:?){31}[0-9a-f]{2})")
+_CERTIFICATE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,250}|[a-z][a-z0-9+.-]*:[\x21-\x7e]{1,250}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,15 @@ def _check_binding(bound: MllpBinding) -> None:
     if not networks or any(network.prefixlen == 0 for network in networks):
         raise Misconfigured("An MLLP sender must be bound to at least one address, and not to all of them.")
     if not _FIELD.fullmatch(bound.sending_application) or not _FIELD.fullmatch(bound.sending_facility):
-        raise Misconfigured("An MLLP sender needs its sending application and facility (MSH-3 and MSH-4), without spaces.")
+        raise Misconfigured("An MLLP sender needs its sending application and facility (MSH-3 and MSH-4), without spaces around them.")
+    if not all(_CERTIFICATE_NAME.fullmatch(one) for one in map(_certificate, bound.certificates)):
+        raise Misconfigured("A certificate is named by its SHA-256 fingerprint, or by a DNS name or URI that stands in it.")
+
+
+def _certificate(said: str) -> str:
+    """As the door compares it: `sha256:` and small hexadecimal digits, or a name in small letters."""
+    found = _FINGERPRINT.fullmatch(said.strip().lower())
+    return f"sha256:{found[1].replace(':', '')}" if found else said.strip().lower()
 
 
 async def _check_not_shared(pool: Pool, sealing: Sealing, new: NewClient) -> None:
@@ -169,14 +179,14 @@ def _row(new: NewClient) -> ClientRow:
         scopes=tuple(sorted(new.scopes)),
         profile=profile.model_dump(mode="json", exclude_none=True),
         outbound=_object(new.outbound),
-        mllp=_object(new.mllp),
+        mllp=_object(new.mllp and replace(new.mllp, certificates=tuple(map(_certificate, new.mllp.certificates)))),
         kafka=new.kafka,
         key_hash=None,
     )
 
 
 def _object(part: Outbound | MllpBinding | None) -> dict[str, Any] | None:  # Any: JSON
-    return None if part is None else {name: value for name, value in asdict(part).items() if value is not None}
+    return None if part is None else {name: value for name, value in asdict(part).items() if value not in (None, ())}
 
 
 def _by_webhook(new: NewClient) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -10,16 +11,18 @@ from dataclasses import dataclass
 
 from hub.crashpoints import crash
 from hub.transports.mllp_frames import Deframer, Fault, Frame, FrameFault, Read, framed
+from hub.transports.mllp_tls import TlsServer, names_of
 
 _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end of a connection."""
+    """The other end of a connection. `names` are those of its certificate; None on a line without TLS."""
 
     address: str
     port: int
+    names: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class MllpCaps:
     trailer_seconds: float = 10.0
     idle_seconds: float = 3600.0
     answer_seconds: float = 10.0
+    handshake_seconds: float = 10.0
     linger_seconds: float = 5.0
     linger_bytes: int = 16 * 1024 * 1024
     junk_bytes: int = 4096
@@ -57,11 +61,13 @@ class MllpListener:
     before the connection is closed, for TOO_LARGE and NO_TRAILER (the other faults leave nobody to answer).
     """
 
-    def __init__(self, host: str, port: int, on_frame: OnFrame, on_fault: OnFault = no_answer, caps: MllpCaps | None = None) -> None:
-        self._host, self.port = host, port
+    def __init__(
+        self, host: str, port: int, on_frame: OnFrame, on_fault: OnFault = no_answer, caps: MllpCaps | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._host, self.port, self._tls = host, port, tls
         self._on_frame, self._on_fault = on_frame, on_fault
         self._caps = caps or MllpCaps()
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | TlsServer | None = None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._per_address: Counter[str] = Counter()
 
@@ -72,6 +78,10 @@ class MllpListener:
 
     async def start(self) -> None:
         """Begin to listen. Raises OSError when the address cannot be had."""
+        if self._tls is not None:
+            self._server = TlsServer(self._tls, self._connected, self._no_tls, self._caps.handshake_seconds)
+            self.port = await self._server.start(self._host, self.port)
+            return
         self._server = await asyncio.start_server(self._connected, self._host, self.port, limit=_CHUNK, backlog=256)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
@@ -90,7 +100,7 @@ class MllpListener:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = writer.get_extra_info("peername") or ("", 0)
-        peer = Peer(str(name[0]), int(name[1]))
+        peer = Peer(str(name[0]), int(name[1]), names_of(writer))
         task = asyncio.current_task()
         if task is None or self._is_full(peer):
             await self._on_fault(peer, FrameFault.TOO_MANY, b"")
@@ -105,6 +115,10 @@ class MllpListener:
             del self._connections[task]
             self._per_address -= Counter((peer.address,))
             await _close(writer, self._caps.answer_seconds)
+
+    async def _no_tls(self, host: str, port: int) -> None:
+        """Nothing of what they sent was read."""
+        await self._on_fault(Peer(host, port), FrameFault.NO_TLS, b"")
 
     def _is_full(self, peer: Peer) -> bool:
         return self._per_address[peer.address] >= self._caps.connections_per_address or len(self._connections) >= self._caps.connections
@@ -201,7 +215,8 @@ class _Connection:
             return
         with suppress(TimeoutError):
             await self._send(framed(answer), caps)
-            self._writer.write_eof()
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
             taken = 0
             async with asyncio.timeout(caps.linger_seconds):
                 while taken < caps.linger_bytes and (chunk := await self._reader.read(_CHUNK)):

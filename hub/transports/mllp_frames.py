@@ -21,6 +21,7 @@ class FrameFault(StrEnum):
     TOO_SLOW = "too-slow"
     TOO_MANY = "too-many"
     UNREAD = "unread"
+    NO_TLS = "no-tls"
 
 
 @dataclass(frozen=True, slots=True)

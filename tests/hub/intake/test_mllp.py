@@ -1,0 +1,116 @@
+"""The MLLP door: who a sender is, by address, header and certificate together, and that every frame is answered (promises.md A13, A14)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hub.intake.mllp import MllpDoor
+from hub.registry import installed
+from hub.security.client import Client, MllpBinding
+from hub.security.clients import Clients
+from hub.security.scopes import Scope
+from hub.transports.mllp import Peer
+from hub.transports.mllp_frames import FrameFault
+from schemas.hl7v2 import split
+from schemas.profile import Profile
+from tests.hub.intake.conftest import Door
+
+OURS = "sha256:" + "ab" * 32
+WARD = Client("ward", "ward", "hospital", frozenset({Scope.REFERRAL_CREATE}), Profile(), mllp=MllpBinding(("10.1.0.0/16",), "PAS", "7A3", (OURS, "ward.wales")))
+PLAIN = replace(WARD, id="plain", mllp=MllpBinding(("10.1.0.0/16",), "PLAIN", "7A3"))
+REF = "RF1|P|R|SP^Social prescribing^L|||{id}^PAS|20260302\rPID|1||9990000018^^^NHS^NH||PRAWF^PERSON||19500101\r"
+
+
+def frame(application: str = "PAS", facility: str = "7A3", control: str = "1") -> bytes:
+    return f"MSH|^~\\&|{application}|{facility}|SPHUB|SPHUB|20260302||REF^I12|{control}|P|2.4\r{REF.format(id=control)}".encode()
+
+
+@pytest.fixture
+def listening(door: Door) -> MllpDoor:
+    clients = Clients(door.book.ledger.pool, door.book.ledger.sealing, _clients={one.id: one for one in (WARD, PLAIN)})
+    return MllpDoor(door.intake, installed()["hospital_hl7v2"], clients)
+
+
+WHO = [
+    # what its certificate is called (None: no TLS), MSH-3, MSH-4, whether it is let in
+    (frozenset({OURS}), "PAS", "7A3", True),
+    (frozenset({"sha256:" + "cd" * 32, "ward.wales"}), "PAS", "7A3", True),  # by the name that stands in it
+    (frozenset({OURS}), "PAS^1.2.3^ISO", "7A3", True),  # the namespace alone counts
+    (frozenset({"sha256:" + "cd" * 32}), "PAS", "7A3", False),  # A14: a good certificate, but of somebody else
+    (frozenset({OURS}), "LIMS", "7A3", False),  # A14: the header names another application
+    (frozenset({OURS}), "PAS", "7A4", False),
+    (frozenset({OURS}), "PLAIN", "7A3", False),  # a sender without a certificate of its own does not borrow one
+    (None, "PAS", "7A3", False),  # A13: who agreed on a certificate never comes without it
+    (None, "PLAIN", "7A3", True),
+]
+
+
+@pytest.mark.parametrize(("names", "application", "facility", "let_in"), WHO)
+async def test_a_sender_is_who_its_certificate_and_its_header_say(
+    door: Door, listening: MllpDoor, names: frozenset[str] | None, application: str, facility: str, let_in: bool
+) -> None:
+    answers = await listening.on_frame(Peer("10.1.2.3", 4000, names), frame(application, facility))
+    assert answers is not None
+    msa = split(answers[0]).first("MSA")
+    assert msa.component(1) == ("AA" if let_in else "AR")
+    assert msa.component(2) == "1"
+    assert await door.book.value("SELECT count(*) FROM referral") == int(let_in)
+    assert await door.book.value("SELECT count(*) FROM refusal WHERE reason = 'not-permitted'") == int(not let_in)
+
+
+async def test_the_right_certificate_from_another_address_is_refused(door: Door, listening: MllpDoor) -> None:
+    answers = await listening.on_frame(Peer("192.0.2.1", 4000, frozenset({OURS})), frame())
+    assert answers is not None
+    assert split(answers[0]).first("MSA").component(1) == "AR"
+    assert await door.book.value("SELECT count(*) FROM referral") == 0
+
+
+async def test_a_handshake_that_failed_leaves_nobody_to_answer_and_a_line_in_the_log(listening: MllpDoor, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await listening.on_fault(Peer("10.1.2.3", 4000), FrameFault.NO_TLS, b"") is None
+    assert '"reason":"no-tls"' in capsys.readouterr().err
+
+
+async def test_the_same_frame_again_hears_the_same_answer_and_makes_one_referral(door: Door, listening: MllpDoor) -> None:
+    peer = Peer("10.1.2.3", 4000)
+    first = await listening.on_frame(peer, frame("PLAIN"))
+    assert await listening.on_frame(peer, frame("PLAIN")) == first
+    assert await door.book.value("SELECT count(*) FROM referral") == 1
+
+
+EVERY_FRAME = [
+    # what comes in a frame, what is answered
+    (b"", "AR"),  # A12
+    (b"FHS|^~\\&|PLAIN|7A3\rBHS|^~\\&|PLAIN|7A3\r" + frame("PLAIN") + b"BTS|1\rFTS|1\r", "AR"),  # A15: a batch on the wire, none of it processed
+    (frame("PLAIN").replace(b"REF^I12", b"SIU^S12"), "AA"),
+    (frame("PLAIN").replace(b"REF^I12", b"ZZZ^Z99"), "AR"),  # B12
+    (frame("PLAIN").replace(b"REF^I12", b"REF^I15"), "AR"),
+    (frame("PLAIN").replace(b"REF^I12", b"REF^I14"), "AR"),  # nobody's referral
+    (frame("PLAIN").replace(b"PRAWF", b"PR\xc9WF"), "AR"),  # B1
+]
+
+
+@pytest.mark.parametrize(("content", "answer"), EVERY_FRAME)
+async def test_every_frame_is_answered(door: Door, listening: MllpDoor, content: bytes, answer: str) -> None:
+    answers = await listening.on_frame(Peer("10.1.2.3", 4000), content)
+    assert answers is not None
+    assert [split(one).first("MSA").component(1) for one in answers] == [answer]
+    assert await door.book.value("SELECT count(*) FROM referral") == 0
+
+
+async def test_a_referral_is_changed_and_cancelled_by_its_own_number(door: Door, listening: MllpDoor) -> None:
+    peer = Peer("10.1.2.3", 4000)
+
+    async def told(event: bytes, control: str, status: bytes = b"P") -> str:
+        body = frame("PLAIN", control="R7").replace(b"REF^I12|R7", b"REF^" + event + b"|" + control.encode()).replace(b"RF1|P", b"RF1|" + status)
+        answers = await listening.on_frame(peer, body)
+        assert answers is not None
+        return split(answers[0]).first("MSA").component(1)
+
+    assert await told(b"I12", "1") == "AA"
+    assert await told(b"I13", "2", b"A") == "AA"
+    assert await told(b"I14", "3") == "AA"
+    rows = await door.book.fetch("SELECT type FROM event ORDER BY version")
+    assert [row["type"].split(".")[1] for row in rows] == ["received", "updated", "cancel-requested", "cancelled"]
+    assert await told(b"I14", "4") == "AA", "what is cancelled already is cancelled"
