@@ -112,7 +112,7 @@ def _is_for_validation(header: JsonObject, path: str, requests: list[JsonObject]
         return False
     kinds = {one.code for request in requests for one in codings(request, "category", path) if is_one(one.system, CATEGORY)}
     definition = (string(header, "definition") or "").lower()
-    return ("validation" in kinds and "referral" not in kinds) or definition.endswith("request-validation")
+    return "referral" not in kinds and ("validation" in kinds or definition.endswith("request-validation"))
 
 
 # --- what is said together with the faults of the content -------------------------------------------------------------------------------
