@@ -211,7 +211,7 @@ def _refused(number: int, fault: Rejected) -> tuple[int, RowReport]:
     if fault.reason is Reason.KEY_REUSED:
         return 200, RowReport(number, "known", text("batch.row.known-otherwise"))
     of_file = any(one.at in _OF_FILE for one in fault.issues)
-    lead = text("batch.file.refused" if of_file else "batch.row.refused")
+    lead = text("rest.wrong-service" if fault.reason is Reason.WRONG_SERVICE else "batch.file.refused" if of_file else "batch.row.refused")
     at = f"row {number}, reference" if fault.reason in (Reason.NOT_FOUND, Reason.MULTIPLE_MATCHES) else f"row {number}"
     issues = [one if of_file or one.at.startswith("row ") else replace(one, at=at) for one in fault.issues]
     return status_of(fault.reason), RowReport(0 if of_file else number, "refused", lead, None, tuple(Said.of(one) for one in issues))

@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 
 from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.rejection import Issue, Reason, Rejected
 
 MOST_BYTES = 64 * 2**20
 MOST_ROWS = 50_000
+MOST_LINES = MOST_ROWS + 1_000
 MOST_COLUMNS = 200
 LONGEST_ROW = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -89,6 +91,8 @@ def _refuse_what_is_no_table(content: bytes) -> None:
 
 def _json_rows(content: bytes) -> Iterator[bytes]:
     """A line that is no object gets the brace by which it is still known for a line of such a file, and is refused when it is read."""
+    if content.count(b"\n") > MOST_LINES:
+        raise _rejected(Reason.TOO_LARGE, "batch.too-many-rows", limit=str(MOST_ROWS))
     for line in content.split(b"\n"):
         plain = line.strip()
         try:
@@ -127,11 +131,14 @@ def read_row(body: bytes) -> Sequence[tuple[bytes, bytes]]:
 def _csv_rows(content: bytes) -> Iterator[bytes]:
     """An empty message for each line before the header but one, so that places are counted from the line after the first."""
     delimiter = _delimiter(content)
-    records = list(_records(content, delimiter))
+    records = list(islice(_records(content, delimiter), MOST_LINES + 1))
+    if len(records) > MOST_LINES:
+        raise _rejected(Reason.TOO_LARGE, "batch.too-many-rows", limit=str(MOST_ROWS))
     place = next((at for at, one in enumerate(records) if not one.is_blank and not _is_hint(one)), 0)
     yield from [b""] * place
     header, rows = records[place], records[place + 1 :]
     names = _trimmed(header.cells)
+    head = _line(names, delimiter) if header.is_sound else header.written.rstrip(b"\r\n") + b"\r\n"
     sizes = [0 if one.is_blank else max(len(_trimmed(one.cells)), min(len(one.cells), len(names))) for one in rows]
     for at, row in enumerate(rows):
         if row.is_blank:
@@ -139,7 +146,7 @@ def _csv_rows(content: bytes) -> Iterator[bytes]:
         elif header.is_sound and row.is_sound and (sizes[at] == len(names) or _ends_early(rows, sizes, at, len(names))):
             yield _written(sorted((name, cell) for name, cell in zip(names, row.cells, strict=False) if cell.strip()))
         else:
-            yield (_line(names, delimiter) + row.written.rstrip(b"\r\n"))[: LONGEST_ROW + 1]
+            yield (head + row.written.rstrip(b"\r\n"))[: LONGEST_ROW + 1]
 
 
 def _ends_early(rows: Sequence[_Record], sizes: Sequence[int], at: int, wanted: int) -> bool:

@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "run": "Run one stage.",
     "demo": "Watch referrals go through a real hub, or send the files of a folder through it.",
     "send": "Send message files to a running hub and print its answers.",
+    "batch": "Look at a table of referrals, send it, and read what became of its rows.",
     "translate": "Show what the hub would read from message files; needs no hub.",
     "match": "Show whom a referral would be assigned to, and why; needs no hub.",
     "places": "Show where a postcode is; load a postcode table.",

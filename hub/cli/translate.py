@@ -42,7 +42,7 @@ def command(
     if connector not in registry or "translate" not in registry[connector].manifest.functions:
         able = ", ".join(name for name in registry.names if "translate" in registry[name].manifest.functions)
         _stop(f"There is no connector of that name that translates. There are: {able}.")
-    given = Given(_headers(header), _time(received_at), client, _profile(profile))
+    given = Given(_headers(header), _time(received_at), client, profile_of(profile))
     contents = [(file, _content(file)) for file in files]
     code = DONE
     for file, content in contents:
@@ -202,7 +202,8 @@ def _time(written: str | None) -> datetime | None:
     return found
 
 
-def _profile(file: str | None) -> Profile:
+def profile_of(file: str | None) -> Profile:
+    """A client's configuration as it was written to a file; ends the command where it is none."""
     if file is None:
         return Profile()
     try:

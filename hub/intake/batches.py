@@ -19,7 +19,7 @@ AT_ONCE = 16
 MOST_AT_A_DOOR = 2_000
 """So many a sender may wait for; a longer file comes by the drop folder, or in parts."""
 _LATER = (425, 429, 503)
-_TOLD_EVERY = 500
+_TOLD_EVERY = 200
 _KEPT_OF_A_REFUSED_FILE = 64 * 1024
 Part = tuple[InboundMessage, Reply]
 

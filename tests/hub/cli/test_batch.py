@@ -1,0 +1,100 @@
+"""`hub batch` as a person types it, against a running intake: looked at, uploaded, dropped, and its report read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+
+from hub.embedded.stores import StoreAddresses
+from hub.security.registration import NewClient, add_client
+from hub.security.scopes import USUAL, Scope
+from schemas.profile import Profile
+from tests.faults.running import Running, command, running
+from tests.hub.intake.test_batches import GOOD, table
+
+
+@dataclass
+class Desk:
+    """A running intake with a drop folder, and the keys of a housing association and of a client that may only read."""
+
+    hub: Running
+    folder: Path
+    key: str
+    reader: str
+
+    def file(self, name: str, content: bytes) -> str:
+        path = self.folder / name
+        path.write_bytes(content)
+        return str(path)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(stores: StoreAddresses, database: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with running(stores, database, topic_prefix, tmp_path, processes=("intake,reading",), HUB_DROP=str(tmp_path / "drop")) as hub:
+        agreed = Profile(sharing_agreement=True)
+        tai = await add_client(hub.pool, hub.sealing, NewClient("tai", "housing", USUAL["referrer"], profile=agreed), allowed=frozenset(), kafka=None)
+        reads = NewClient("reads", "housing", frozenset({Scope.REFERRAL_READ}), profile=agreed)
+        reader = await add_client(hub.pool, hub.sealing, reads, allowed=frozenset(), kafka=None)
+        hub.start()
+        await hub.ready()
+        yield Desk(hub, tmp_path, str(tai.key), str(reader.key))
+
+
+async def test_a_table_is_looked_at_uploaded_and_uploaded_again(desk: Desk) -> None:
+    file = desk.file("a.csv", table(*GOOD[:5], "T-x,,,,,,,"))
+    code, said = await command(desk.hub, "batch", "check", file)
+    assert (code, "row 7, name" in said, "6 rows looked at; 1 " in said) == (2, True, True)
+    code, said = await command(desk.hub, "batch", "send", file, "--key", desk.key)
+    assert (code, "5 of 6 rows were taken" in said, "taken 5, refused 1" in said) == (2, True, True)
+    code, said = await command(desk.hub, "batch", "send", file, "--key", desk.key, "--json", "--language", "cy")
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert [line["outcome"] for line in lines] == ["refused", *["known"] * 5, "refused"]
+
+
+async def test_a_long_table_goes_by_the_drop_folder_with_its_progress(desk: Desk) -> None:
+    rows = [row.replace(f"T-{n}", f"D-{n}-{turn}").replace("Prawf", f"Prawf{turn}") for turn in range(4) for n, row in enumerate(GOOD)]
+    file = desk.file("mawrth.csv", table(*rows))
+    code, said = await command(desk.hub, "batch", "drop", file, "--as", "tai")
+    assert (code, "400 rows" in said, "taken 400" in said) == (0, True, True)
+    code, again = await command(desk.hub, "batch", "report", str(desk.folder / "drop" / "tai" / "done" / "mawrth.csv.report.ndjson"), "--language", "cy")
+    assert (code, "Darllenwyd y ffeil" in again) == (0, True)
+    code, said = await command(desk.hub, "batch", "drop", file, "--as", "tai")
+    assert (code, "mawrth.2.csv" in said, "known 400" in said) == (0, True, True)
+    log = desk.hub.logs[0].read_text()
+    assert "batch.progress" in log
+    assert "Prawf" not in log
+    assert "mawrth" not in log
+
+
+async def test_what_is_not_a_client_s_to_do_is_refused_before_a_row_is_read(desk: Desk) -> None:
+    async with httpx.AsyncClient(base_url=desk.hub.http, trust_env=False, timeout=30) as door:
+        answers = await asyncio.gather(
+            door.post("/batch/referrals", content=table(GOOD[0]), headers={"Content-Type": "text/csv"}),
+            door.post("/batch/referrals", content=table(GOOD[0]), headers={"Content-Type": "text/csv", "Authorization": f"Bearer {desk.reader}"}),
+            door.post("/batch/referrals", content=b"x" * 1_100_000, headers={"Content-Type": "text/csv", "Authorization": f"Bearer {desk.key}"}),
+            door.get("/batch/referrals", headers={"Authorization": f"Bearer {desk.key}"}),
+        )
+    assert [answer.status_code for answer in answers] == [401, 403, 413, 405]
+    assert await desk.hub.rows("SELECT 1 FROM referral") == []
+
+
+TYPED_WRONG = (
+    (("send", "FILE"), "key"),  # no key
+    (("send", "FILE", "--key", "hub_other_x", "--as", "tai"), "tai"),  # another's key
+    (("drop", "FILE", "--as", "../tai"), "client"),  # no client's name
+    (("report", "FILE"), "report"),  # a table is no report
+    (("check", "/nowhere.csv"), "read"),
+)
+
+
+async def test_what_was_typed_wrong_is_said_plainly(desk: Desk) -> None:
+    file = desk.file("a.csv", table(GOOD[0]))
+    for words, named in TYPED_WRONG:
+        code, said = await command(desk.hub, "batch", *(file if word == "FILE" else word for word in words))
+        assert (code, named in said) == (64, True), (words, said)
