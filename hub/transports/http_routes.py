@@ -1,4 +1,5 @@
-"""At the HTTP door: which route a method and a path meet. Paths are compared as they were sent, segment by segment; nothing is normalised."""
+"""At the HTTP door: which route a method and a path meet. Paths are compared as they were sent, segment by segment; nothing is normalised, but for
+the `$` of FHIR's operations, which many clients write as `%24`."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ class RouteTable:
 
     def find(self, method: str, path: str) -> Met | WrongMethod | None:
         """The route; or which methods the path has; or None when there is no such path, or it holds what no id of ours can."""
-        methods, params = self._fixed.get(path), dict[str, str]()
+        methods, params = self._fixed.get(path) or self._fixed.get(path.replace("/%24", "/$")), dict[str, str]()
         if methods is None:
             methods, params = self._find_variable(path)
         if methods is None:
