@@ -19,6 +19,7 @@ from schemas.rejection import Issue, Reason, Rejected
 LONGEST_CELL = 20_000
 MONTH_FIRST = "month-first"
 _DATES = ("birth_date", "referred_on")
+_CONTROL = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}  # FHIR's strings hold none (R4 2.24.0.1)
 _BLANK = " \t\r\n\u00a0\u200b\u2060\ufeff"
 
 
@@ -152,7 +153,7 @@ def _values(value: object) -> Iterator[str]:
             yield from _values(item)
     elif value is not None:
         text = value if isinstance(value, str) else str(value) if isinstance(value, Decimal) else dump(value).decode()
-        if words := text.replace("\r\n", "\n").replace("\r", "\n").strip(_BLANK):
+        if words := text.replace("\r\n", "\n").replace("\r", "\n").translate(_CONTROL).strip(_BLANK):
             yield words
 
 
