@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connectors.fhir_rest.rules import ROOT
+from connectors.fhir_rest.withdrawals import is_withdrawn
 from schemas.events import FactType
 from schemas.fhir.build import operation_outcome
 from schemas.fhir.read import objects
@@ -24,8 +25,7 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:
         entries = _transaction(message)
         return _transaction_reply(message, entries, [outcome.accepted], "200 OK", ()) if entries else other_reply(message, outcome, text("rest.refused"))
     if not isinstance(outcome, Committed):
-        later = message.target.startswith("PUT")
-        return other_reply(message, outcome, text("rest.update-refused" if later else "rest.refused"))
+        return other_reply(message, outcome, text("rest.update-refused" if _speaks_of_one_that_stands(message) else "rest.refused"))
     if not outcome.accepted:
         return resource_reply(message, 200, operation_outcome([Issue(outcome.ignored or Reason.NOTHING_FOR_US, "")], "information"))
     is_new = outcome.accepted[0].fact is FactType.RECEIVED
@@ -33,6 +33,21 @@ def answer(message: InboundMessage, outcome: Outcome) -> Reply:
         return _transaction_reply(message, entries, outcome.accepted, "201 Created" if is_new else "200 OK", outcome.warnings)
     headers = _headers(outcome.accepted)
     return resource_reply(message, 201 if is_new else 200, _body(message, outcome), *(headers if is_new else headers[1:]))
+
+
+def _speaks_of_one_that_stands(message: InboundMessage) -> bool:
+    """Whether the message changes or takes back a referral, as far as it can be read."""
+    if message.target.startswith("PUT"):
+        return True
+    try:
+        body = parse(message.body) if any(word in message.body for word in _LATER) else {}
+    except Rejected:
+        return False
+    asked = [body, *(entry["resource"] for entry in objects(body.get("entry")) if isinstance(entry.get("resource"), dict))]
+    return any(one.get("resourceType") == ROOT and is_withdrawn(one) for one in asked)
+
+
+_LATER = (b"revoked", b"entered-in-error")
 
 
 def _headers(accepted: Sequence[Accepted]) -> list[tuple[str, str]]:
@@ -88,7 +103,7 @@ def _transaction(message: InboundMessage) -> list[JsonObject]:
         return []
     if body.get("resourceType") != "Bundle" or body.get("type") != "transaction":
         return []
-    return [entry["resource"] for entry in objects(body.get("entry"))]
+    return [entry["resource"] for entry in objects(body.get("entry")) if isinstance(entry.get("resource"), dict)]
 
 
 def _transaction_reply(message: InboundMessage, sent: list[JsonObject], accepted: Sequence[Accepted], status: str, warnings: Sequence[Issue]) -> Reply:

@@ -101,7 +101,7 @@ def _entries(body: JsonObject) -> Entries:
 
 def _sound_entries(sent: JsonObject, sound: JsonObject) -> Entries:
     """What is left of each entry, at the place where it was sent; an entry that could not be kept is missing."""
-    left = {entry.get("fullUrl"): entry["resource"] for entry in sound.get("entry", ())}
+    left = {entry.get("fullUrl"): entry["resource"] for entry in sound.get("entry", ()) if isinstance(entry.get("resource", {}).get("resourceType"), str)}
     return {index: (entry["fullUrl"], left[entry["fullUrl"]]) for index, entry in enumerate(sent["entry"]) if entry["fullUrl"] in left}
 
 

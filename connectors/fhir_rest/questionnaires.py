@@ -85,13 +85,13 @@ class Response:
 
     def subject(self) -> tuple[JsonObject, list[JsonObject]]:
         """The Patient that it names, as far as it came with it, and the identifiers of a subject named by these alone."""
-        named = self.sent.get("subject")
+        named = self.sound.get("subject")
         if not isinstance(named, dict):
             return {}, []
         target = string(named, "reference") or ""
         contained = [(f"#{one.get('id')}", one) for one in objects(self.sound.get("contained"))]
         found = next((one for url, one in (*contained, *self.beside) if _is_named(target, url, one)), {})
-        logical = [{"system": one.system, "value": one.value} for one in identifiers(named, "")]
+        logical = [{"system": one.system, "value": one.value} if one.system else {"value": one.value} for one in identifiers(named, "")]
         return found, logical
 
 
