@@ -15,6 +15,13 @@ ADDRESSES: Mapping[str, tuple[str, str]] = {
     "privacy": ("/refer/privacy", "/cyfeirio/preifatrwydd"),
 }
 """English and Welsh."""
+SENDING = ("/send", "/anfon")
+"""What a form's address ends in: another one than its page's, because sending to the page's own would make a browser forget the page."""
+
+
+def sending(name: str, language: Literal["en", "cy"], **parts: str) -> str:
+    """Where the form of a page is sent to."""
+    return address(name, language, **parts) + SENDING[language == "cy"]
 
 
 def address(name: str, language: Literal["en", "cy"], **parts: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from connectors.self_referral.fields import CONSENT_VERSION, FIELDS, NEEDS_BY_GROUP, OWN_WORDS, Way
 from hub.deciding.screen import screen_of
 from hub.transports.http_messages import Headers, HttpReply
-from hub.web.addresses import address
+from hub.web.addresses import sending
 from hub.web.parts import Desk
 from hub.web.rendering import OTHER, Language, Page, reply
 from hub.web.tokens import FormToken
@@ -80,8 +80,8 @@ def form_page(desk: Desk, asked: Asked, status: int, headers: Headers) -> HttpRe
         "groups": NEEDS_BY_GROUP,
         "options": asked.options,
         "own_words": f"{OWN_WORDS:,}",
-        "action": address(asked.name, language, **asked.params),
-        "switch_to": address(asked.name, OTHER[language], **asked.params),
+        "action": sending(asked.name, language, **asked.params),
+        "switch_to": sending(asked.name, OTHER[language], **asked.params),
     }
     return reply(Page("form.html", language, desk.shown, about), status, headers)
 

@@ -12,10 +12,10 @@ from hub.ledger.sealing import NotReadable, Sealing
 from hub.web.own_client import FORM_CLIENT
 from schemas.identifiers import Postcode
 from schemas.referral import Referral
-from schemas.task import FINAL, TaskStatus
+from schemas.task import FINAL, Party, TaskStatus
 
 _BY_REF = """
-SELECT r.id, r.status, r.owner, r.held_reason, r.content, r.sealing_key, r.updated_at, p.data ->> 'name' AS prescriber
+SELECT r.id, r.status, r.awaits, r.held_reason, r.content, r.sealing_key, r.updated_at, p.data ->> 'name' AS prescriber
 FROM referral r LEFT JOIN prescriber p ON p.id = r.owner WHERE r.ref = $1
 """
 _OF_REQUEST = "SELECT r.ref FROM request q JOIN referral r ON r.id = q.referral_id WHERE q.client = $1 AND q.key = $2"
@@ -58,7 +58,7 @@ async def standing(pool: Pool, sealing: Sealing, ref: str, second: Second) -> St
             return None
         found = second.fits(referral)
         await insert_audit(connection, audit_rows([(Audit(FORM_CLIENT, "status.read" if found else "status.refused"), row["id"])]))
-    return Standing(_word(row["status"], row["owner"], row["held_reason"]), row["prescriber"]) if found else None
+    return Standing(_word(row["status"], row["awaits"], row["held_reason"]), row["prescriber"]) if found else None
 
 
 async def reference_of_request(pool: Pool, client: str, request: str) -> str | None:
@@ -68,7 +68,7 @@ async def reference_of_request(pool: Pool, client: str, request: str) -> str | N
     return ref
 
 
-def _word(status: str, owner: str | None, held: str | None) -> str:
+def _word(status: str, awaits: str | None, held: str | None) -> str:
     """What a person is told; why something is held, or ended, they hear from a person."""
     if TaskStatus(status) in FINAL:
         return "finished" if status == TaskStatus.COMPLETED else "closed"
@@ -78,4 +78,4 @@ def _word(status: str, owner: str | None, held: str | None) -> str:
         return "in-hand"
     if status == TaskStatus.ON_HOLD:
         return "paused"
-    return "offered" if owner else "searching"
+    return "offered" if awaits == Party.PRESCRIBER else "searching"

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from hub.parts import Hub
 from hub.security.scopes import Open
 from hub.transports.http_messages import HttpReply, HttpRequest, Route
-from hub.web.addresses import ADDRESSES
+from hub.web.addresses import ADDRESSES, SENDING
 from hub.web.own_client import register
 from hub.web.parts import Desk, Receive, desk_of
 from hub.web.referring import Referring
@@ -45,17 +45,18 @@ def routes(desk: Desk) -> Iterator[Route]:
     yield from _both("GET", "privacy", privacy)
     for name in ("myself", "someone-else", "organisation"):
         yield from _both("GET", name, form.ask(name))
-        yield from _both("POST", name, form.take(name))
+        yield from _both("POST", name, form.take(name), SENDING)
+        yield from _both("GET", name, form.ask_again(name), SENDING)
     yield from _both("POST", "sent", sent)
     yield from _both("GET", "status", status.ask)
     yield from _both("POST", "status", status.look)
     yield Route("GET", STYLE_PATH, _style, Open.TO_ALL)
 
 
-def _both(method: str, name: str, respond: Responds) -> Iterator[Route]:
+def _both(method: str, name: str, respond: Responds, ends: tuple[str, str] = ("", "")) -> Iterator[Route]:
     languages: tuple[Language, ...] = ("en", "cy")
-    for language, path in zip(languages, ADDRESSES[name], strict=True):
-        yield Route(method, path, _in_language(respond, language), Open.TO_ALL)
+    for language, path, end in zip(languages, ADDRESSES[name], ends, strict=True):
+        yield Route(method, path + end, _in_language(respond, language), Open.TO_ALL)
 
 
 def _in_language(respond: Responds, language: Language) -> Callable[[HttpRequest], Awaitable[HttpReply]]:

@@ -16,6 +16,7 @@ from hub.errors import Unavailable
 from hub.security.client import Client
 from hub.security.scopes import Scope
 from hub.transports.http_messages import Headers, HttpHead, HttpReply, HttpRequest
+from hub.web.addresses import address
 from hub.web.asking import Asked, Fault, faults_of, form_page, to_be_checked
 from hub.web.looking import reference_of_request
 from hub.web.own_client import FORM_CLIENT
@@ -30,6 +31,9 @@ from schemas.rejection import Reason, Rejected
 
 _TARGET = "POST /forms/self-referral"
 _MEDIA = {"content-type": "application/x-www-form-urlencoded"}
+_GOING_BACK: Headers = (("cache-control", "private, no-cache"),)
+"""For the empty form, which says nothing of anybody: the button "back" then shows the same page with the same id, and sending it again is one
+referral; asked for anew it is another form. With no-store a browser asks again, and puts what was typed into a form with another id."""
 Responds = Callable[[HttpRequest, Language], Awaitable[HttpReply]]
 
 
@@ -54,7 +58,16 @@ class Referring:
             sender = self._sender(name, request.head)
             if sender is None:
                 return self._closed(name, language)
-            return self._shown(Asked(name, sender.way, language, self._fresh(sender), Typed(), request.head.params, _named(sender)))
+            asked = Asked(name, sender.way, language, self._fresh(sender), Typed(), request.head.params, _named(sender))
+            return self._shown(asked, headers=_GOING_BACK)
+
+        return respond
+
+    def ask_again(self, name: str) -> Responds:
+        """To the form, for who comes to its sending address without one."""
+
+        async def respond(request: HttpRequest, language: Language) -> HttpReply:
+            return HttpReply(303, b"", "text/html; charset=utf-8", (("location", address(name, language, **request.head.params)),))
 
         return respond
 

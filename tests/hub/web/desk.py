@@ -113,7 +113,7 @@ class Counter:
         return await self._browser.get(self.url + path)
 
     async def post(self, path: str, filled: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:  # Any: a value or several
-        return await self._browser.post(self.url + path, data=dict(filled), headers={"sec-fetch-site": "same-origin", **(headers or {})})
+        return await self._browser.post(self.url + sending_of(path), data=dict(filled), headers={"sec-fetch-site": "same-origin", **(headers or {})})
 
     async def fill(self, path: str = "/refer/myself", **filled: Any) -> dict[str, Any]:  # Any: a value or several
         """The page's own fields with these filled in; a minute passes while somebody types."""
@@ -128,6 +128,13 @@ class Counter:
 
     async def close(self) -> None:
         await self._browser.aclose()
+
+
+def sending_of(path: str) -> str:
+    """Where the form of a page is sent to; the status page's own address, and that of the page after sending."""
+    if path.endswith(("/status", "/statws", "/sent", "/wedi-anfon")):
+        return path
+    return path + ("/anfon" if path.startswith("/cyfeirio") else "/send")
 
 
 LEAST = {"family": "Prawf", "phone": "01792 000000", "consent": "yes"}
