@@ -85,15 +85,23 @@ def test_the_acknowledgements_are_those_that_the_header_asks_for(accept: str, ap
 
 def test_a_wrong_message_is_answered_with_every_fault_in_both_languages() -> None:
     answer = split(connector.answer(inbound(), FAULTS).parts[0])
-    assert answer.first("MSA").field(3).text == "The message was not taken; 2 faults are listed."
+    assert answer.first("MSA").field(3).text == "The message was not taken and nothing was sent on; what to correct is listed."
     assert [err.field(2).raw for err in answer.segments("ERR")] == ["MSH^1^10", "RF1^1^3"]
     for err, issue in zip(answer.segments("ERR"), FAULTS.issues, strict=True):
         assert err.field(8).text == f"{issue.text.en} / {issue.text.cy}"
 
 
-def test_one_fault_is_the_sentence_itself() -> None:
-    one = Rejected(Reason.REQUIRED, FAULTS.issues[:1])
-    assert split(connector.answer(inbound(), one).parts[0]).first("MSA").field(3).text == one.issues[0].text.en
+def test_one_fault_in_its_reasons_own_words_is_the_sentence_itself() -> None:
+    for reason in (Reason.REQUIRED, Reason.NO_IDENTITY):
+        one = Issue(reason, "PID[1]-3")
+        assert split(connector.answer(inbound(), Rejected(reason, [one])).parts[0]).first("MSA").field(3).text == one.text.en
+
+
+def test_a_sentence_that_names_a_field_stands_in_the_err_alone() -> None:
+    named = Issue(Reason.REQUIRED, "MSH[1]-10", "hospital.control-id")
+    answer = split(connector.answer(inbound(), Rejected(Reason.REQUIRED, [named])).parts[0])
+    assert "MSH-10" not in answer.first("MSA").field(3).text
+    assert "MSH-10" in answer.first("ERR").field(8).text
 
 
 @pytest.mark.parametrize(("accept", "code"), [("", "AE"), ("AL", "CE")])
