@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from connectors.discharge_document.ending import Stay
@@ -40,7 +41,8 @@ class Carrier:
         """What was picked, in the document's order, with the fullUrl that its sender gave it."""
         order = {id(one.resource): index for index, one in enumerate(self.message.found)}
         picked = sorted(self._taken.values(), key=lambda pair: order[id(pair[0].resource)])
-        return [(full_url(found), resource) for found, resource in picked]
+        urls = [full_url(found) for found, _ in picked]
+        return [(url if url not in urls[:at] else None, resource) for at, (url, (_, resource)) in enumerate(zip(urls, picked, strict=True))]
 
     def take(self, found: Found | None, must: bool = False) -> None:
         """Carry one resource of the document. Raises Rejected when it must be carried and cannot be."""
@@ -85,10 +87,12 @@ class Carrier:
         self.take(stay.went_to)
 
 
+_URL = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|urn:oid:[0-2](?:\.[0-9]+)+|https?://[^\s\x00-\x1f]+")
+
+
 def full_url(found: Found) -> str | None:
     """The sender's own fullUrl where it is one."""
-    sent = found.full_url or ""
-    return sent if sent.startswith(("urn:uuid:", "urn:oid:", "https://", "http://")) and not any(letter.isspace() for letter in sent) else None
+    return found.full_url if found.full_url and _URL.fullmatch(found.full_url) else None
 
 
 def needs_among(message: Message) -> Iterator[Found]:

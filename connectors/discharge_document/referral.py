@@ -59,7 +59,8 @@ def request_of(reading: Reading, coded: Found | None, kind: FactType) -> JsonObj
     if about is not None and reading.patient is not None and about.resource is not reading.patient.resource:
         raise Rejected(Reason.NO_IDENTITY, [Issue(Reason.NO_IDENTITY, f"{coded.path}.subject", "discharge.two-persons")])
     subject = request.get("subject")
-    is_named = about is not None or (isinstance(subject, dict) and subject.get("identifier"))
+    leads = about is not None and (".contained[" in about.path or full_url(about) is not None or "id" in about.resource)
+    is_named = leads or (about is None and isinstance(subject, dict) and subject.get("identifier"))
     return request if is_named else {**request, "subject": reading.subject}
 
 
