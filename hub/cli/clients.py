@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import orjson
 import typer
@@ -24,10 +24,10 @@ from hub.ledger.sealing import Sealing
 from hub.security.client import MllpBinding, Outbound
 from hub.security.hub_key import open_sealing
 from hub.security.kafka_access import KafkaAccess
-from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, remove_client, renew_client
+from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
 from hub.security.scopes import USUAL, Scope
 from hub.settings import Settings, load
-from schemas.profile import Profile
+from schemas.profile import FeedbackWay, Profile, SourceCode
 
 USAGE = 64
 T = TypeVar("T")
@@ -49,7 +49,9 @@ class Hub:
 @app.command()
 def add(
     client: Annotated[str, typer.Argument(help="Its id: small letters, digits and hyphens.")],
-    type_: Annotated[str, typer.Option("--type", help="gp, hospital, case-management, housing, third-sector, …")],
+    type_: Annotated[
+        str, typer.Option("--type", "--organization-type", "--organisation-type", help="gp, hospital, housing, third-sector, police, case-management, …")
+    ],
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; may be given often. Without it: what its type usually does.")] = None,
     name: Annotated[str, typer.Option(help="Its name for people.")] = "",
     webhook: Annotated[str, typer.Option(help="The https address where it is told.")] = "",
@@ -57,18 +59,23 @@ def add(
     mllp_in: Annotated[list[str] | None, typer.Option(help="An address or network that it sends HL7 v2 from; may be given often.")] = None,
     sending_application: Annotated[str, typer.Option(help="Its MSH-3.")] = "",
     sending_facility: Annotated[str, typer.Option(help="Its MSH-4.")] = "",
+    certificate: Annotated[list[str] | None, typer.Option(help="The SHA-256 fingerprint, DNS name or URI of its TLS certificate; may be given often.")] = None,
     connector: Annotated[str, typer.Option(help="Who composes what it is told; without it: the one for its type.")] = "",
     kafka: Annotated[bool, typer.Option("--kafka", help="Give it a Kafka login, to.<client> and from.<client>.")] = False,
-    certificate: Annotated[list[str] | None, typer.Option(help="The SHA-256 fingerprint, DNS name or URI of its TLS certificate; may be given often.")] = None,
     reads: Annotated[list[str] | None, typer.Option(help="A further topic that it may read: referral-status, directory.")] = None,
     profile: Annotated[Path | None, typer.Option(help="A JSON file with what was agreed with it.")] = None,
+    sharing_agreement: Annotated[str | None, typer.Option(help="yes or no: it agreed that its referrals go to the prescriber service.")] = None,
+    channel: Annotated[str | None, typer.Option(help="How its referrals come about: self, housing, form; these say social prescribing by themselves.")] = None,
+    feedback: Annotated[str | None, typer.Option(help="How it is told: webhook, hl7, topic, email, worklist (a person tells it) or none.")] = None,
+    email: Annotated[str | None, typer.Option(help="The address that it is written to.")] = None,
 ) -> None:
     """Register a system and print its key, webhook secret and Kafka password: once."""
     bound = MllpBinding(tuple(mllp_in), sending_application, sending_facility, tuple(certificate or ())) if mllp_in else None
     if bound is None and (sending_application or sending_facility or certificate):
         _stop("--sending-application, --sending-facility and --certificate go with --mllp-in.")
+    said = {"sharing_agreement": _yes(sharing_agreement), "channel": channel, "feedback_by": _way(feedback), "email": email}
     new = NewClient(
-        id=client, organisation_type=type_, scopes=_scopes(scope, type_), name=name, profile=_profile(profile), mllp=bound,
+        id=client, organisation_type=type_, scopes=_scopes(scope, type_), name=name, profile=_agreed(_profile(profile), type_, said), mllp=bound,
         outbound=_outbound(webhook, mllp_out, connector, type_), kafka=kafka, topics=tuple(reads or ()),
     )  # fmt: skip
 
@@ -77,6 +84,23 @@ def add(
         return await add_client(hub.pool, hub.sealing, new, allowed=allowed, kafka=hub.kafka)
 
     _issue(_run(work))
+    if Scope.REFERRAL_CREATE in new.scopes and new.profile.covers_prescriber is False:
+        typer.echo(_HELD.format(client=client), err=True)
+
+
+@app.command()
+def agree(
+    client: Annotated[str, typer.Argument(help="Its id.")],
+    ended: Annotated[bool, typer.Option("--ended", help="The agreement has ended.")] = False,
+) -> None:
+    """Record that its organisation agreed that its referrals go to the prescriber service, or does so no longer."""
+
+    async def work(hub: Hub) -> bool:
+        return await record_agreement(hub.pool, client, not ended)
+
+    if not _run(work):
+        _stop(f"There is no client {client} that is not revoked.")
+    _say({"client": client, "sharing_agreement": not ended})
 
 
 @app.command()
@@ -175,6 +199,38 @@ def _profile(path: Path | None) -> Profile:
         _stop(f"The profile is not as it must be at: {', '.join('.'.join(map(str, error['loc'])) or 'its beginning' for error in fault.errors())}.")
 
 
+_HELD = (
+    "No sharing agreement is recorded: each referral of {client} in which the person does not say yes themselves will be held for a person to look at. "
+    "Record the agreement with hub clients agree {client}."
+)
+
+
+def _agreed(profile: Profile, type_: str, said: Mapping[str, object]) -> Profile:
+    """The profile of the file with what was typed beside it; a client that hears nothing wants nothing."""
+    whole = {**profile.model_dump(), **{name: value for name, value in said.items() if value is not None}}
+    if said["feedback_by"] == "none":
+        whole["feedback"] = "none"
+    if whole["organisation_type"] is None and type_ in get_args(SourceCode):
+        whole["organisation_type"] = type_
+    try:
+        return Profile.model_validate(whole)
+    except ValidationError as fault:
+        _stop(f"This cannot be: {', '.join(sorted({str(error['loc'][0]) for error in fault.errors(include_input=False)}))}.")
+
+
+def _yes(typed: str | None) -> bool | None:
+    known = {"yes": True, "true": True, "no": False, "false": False}
+    if typed is not None and typed.lower() not in known:
+        _stop("--sharing-agreement is yes or no.")
+    return known[typed.lower()] if typed is not None else None
+
+
+def _way(typed: str | None) -> str | None:
+    if typed is not None and typed not in get_args(FeedbackWay):
+        _stop(f"--feedback is one of: {', '.join(get_args(FeedbackWay))}.")
+    return typed
+
+
 def _issue(issued: Issued) -> None:
     typer.echo("Keep these now: they are not shown again.", err=True)
     _say(
@@ -192,7 +248,10 @@ def _issue(issued: Issued) -> None:
 def _shown(row: dict[str, Any]) -> dict[str, object]:  # Any: a row's values, JSON or times
     outbound, mllp = (orjson.loads(row[name]) if row[name] else None for name in ("outbound", "mllp"))
     times = {name: _time(row[name]) for name in ("created_at", "last_used_at", "key_expires_at", "revoked_at")}
-    return {**row, **times, "outbound": outbound, "mllp": mllp}
+    profile = orjson.loads(row["profile"]) if row["profile"] else {}
+    agreed = {name: profile.get(name) for name in ("sharing_agreement", "feedback", "feedback_by", "channel")}
+    shown = {name: value for name, value in row.items() if name != "profile"}
+    return {**shown, **times, **agreed, "outbound": outbound, "mllp": mllp}
 
 
 def _time(value: datetime | None) -> str | None:

@@ -22,6 +22,7 @@ _AT = {
     Reason.IDENTITY_CONFLICT: "person.nhs_number",
     Reason.TEST_DATA: "person.nhs_number",
     Reason.CONSENT_REFUSED: "consent.direct_care",
+    Reason.CONSENT_UNCLEAR: "consent.direct_care",
     Reason.WRONG_SERVICE: "service",
 }
 
@@ -64,8 +65,10 @@ def _held(referral: Referral, moment: Moment) -> Iterator[Reason]:
         yield Reason.DECEASED
     if moment.triage.result is Result.HOLD:
         yield from moment.triage.reasons
-    if referral.consent.direct_care is False or (moment.agreement is False and not referral.consent.direct_care):
+    if referral.consent.direct_care is False:
         yield Reason.CONSENT_REFUSED
+    elif moment.agreement is False and referral.consent.direct_care is None:
+        yield Reason.CONSENT_UNCLEAR
 
 
 def _prescribers_near(directory: DirectorySnapshot, wanted: Wanted) -> Iterable[Entry]:

@@ -48,10 +48,10 @@ async def read_clients(pool: Pool, sealing: Sealing) -> tuple[ClientRow, ...]:
 
 
 async def list_clients(pool: Pool) -> list[asyncpg.Record]:
-    """What a person may see of every client, revoked ones too: id, name, organisation_type, scopes, outbound, mllp, kafka and times."""
+    """What a person may see of every client, revoked ones too: id, name, organisation_type, scopes, profile, outbound, mllp, kafka and times."""
     async with lent(pool) as connection:
         found: list[asyncpg.Record] = await connection.fetch(
-            """SELECT id, name, organisation_type, scopes, outbound, mllp, kafka, created_at, last_used_at, key_expires_at, revoked_at
+            """SELECT id, name, organisation_type, scopes, profile, outbound, mllp, kafka, created_at, last_used_at, key_expires_at, revoked_at
                FROM client ORDER BY id"""
         )
     return found
@@ -84,6 +84,20 @@ async def replace_key(pool: Pool, sealing: Sealing, row: ClientRow, actor: str) 
         if ends is not None:
             await _audit(connection, actor, "client.renewed", row.id, {})
     return ends
+
+
+async def replace_agreement(pool: Pool, client: str, agreed: bool, actor: str) -> bool:
+    """Record in a client's profile whether its organisation agreed that its referrals go to the prescriber service; whether there is such a
+    client. Raises Unavailable."""
+    async with lent(pool) as connection, connection.transaction():
+        done = await connection.fetchval(
+            """UPDATE client SET profile = profile || jsonb_build_object('sharing_agreement', $2::boolean)
+               WHERE id = $1 AND revoked_at IS NULL RETURNING true""",
+            client, agreed,
+        )  # fmt: skip
+        if done:
+            await _audit(connection, actor, "client.agreed" if agreed else "client.agreement-ended", client, {})
+    return bool(done)
 
 
 async def revoke_client(pool: Pool, client: str, actor: str) -> bool:

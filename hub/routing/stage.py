@@ -88,7 +88,7 @@ class _Batch:
     def _moment(self, content: Content, declined: frozenset[str]) -> Moment:
         client = self.stage.clients.by_id(content.client)
         place = self.stage.places.resolve(content.referral.person.postcode or "")
-        return Moment(self.now, place, self.taken, declined, agreement=client.profile.sharing_agreement if client else None)
+        return Moment(self.now, place, self.taken, declined, agreement=client.profile.covers_prescriber if client else None)
 
     def _decide(self, content: Content, moment: Moment) -> Decision:
         started = time.perf_counter()

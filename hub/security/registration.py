@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from hub.errors import Misconfigured
-from hub.ledger.clients import ClientExists, ClientRow, insert_client, read_clients, replace_key, revoke_client
+from hub.ledger.clients import ClientExists, ClientRow, insert_client, read_clients, replace_agreement, replace_key, revoke_client
 from hub.ledger.database import Pool
 from hub.ledger.sealing import Sealing
 from hub.registry import installed
@@ -87,6 +87,12 @@ async def renew_client(pool: Pool, sealing: Sealing, client: str) -> Issued:
     return Issued(client, key, ends, secret)
 
 
+async def record_agreement(pool: Pool, client: str, agreed: bool) -> bool:
+    """Its organisation agreed that its referrals go to the prescriber service, or does so no longer; running hubs know it within two seconds.
+    Whether there is such a client. Raises Unavailable."""
+    return await replace_agreement(pool, client, agreed, _actor())
+
+
 async def remove_client(pool: Pool, client: str, kafka: KafkaAccess | None = None) -> bool:
     """Revoke: no door knows it after five seconds, and Kafka not at once. Whether there was such a client. Raises Unavailable."""
     done = await revoke_client(pool, client, _actor())
@@ -103,10 +109,24 @@ def check(new: NewClient, allowed: Allowed = frozenset()) -> None:
         raise Misconfigured(f"A client's type is one of: {', '.join(ORGANISATION_TYPES)}.")
     if len(new.name) > 200:
         raise Misconfigured("A client's name has at most 200 characters.")
+    _check_feedback(new)
     if new.outbound is not None:
         _check_outbound(new.outbound, allowed)
     if new.mllp is not None:
         _check_binding(new.mllp)
+
+
+def _check_feedback(new: NewClient) -> None:
+    """The way that it is told by must be one that it has, and one that it has must not be left unused in silence."""
+    way, transport = new.profile.feedback_by, new.outbound.transport if new.outbound else None
+    has = {"webhook": transport == "webhook", "hl7": transport == "mllp", "topic": new.kafka, "email": new.profile.email is not None}
+    if way in has and not has[way]:
+        raise Misconfigured(f"A client that is told by {way} needs {_NEEDS[way]}.")
+    if way in ("worklist", "none") and (new.outbound is not None or new.profile.email is not None):
+        raise Misconfigured(f"A client whose feedback is {way} has no webhook, MLLP receiver or e-mail address.")
+
+
+_NEEDS = {"webhook": "a webhook address", "hl7": "an MLLP receiver (host:port)", "topic": "a Kafka login", "email": "an e-mail address"}
 
 
 def _check_outbound(outbound: Outbound, allowed: Allowed) -> None:

@@ -95,6 +95,39 @@ def _write(login: dict[str, object], prefix: str, client: str) -> list[object]:
     return sent
 
 
+REFERRERS = [
+    ("housing", ("--sharing-agreement", "yes", "--channel", "housing", "--feedback", "worklist"), True),
+    ("local-authority", ("--sharing-agreement", "yes", "--feedback", "webhook", "--webhook", "http://127.0.0.1:9000/hook"), True),
+    ("third-sector", ("--sharing-agreement", "yes", "--feedback", "email", "--email", "desk@charity.example"), True),
+    ("police", ("--feedback", "none"), None),  # nothing agreed: said once, loudly, when it is added
+    ("fire", ("--sharing-agreement", "no", "--feedback", "hl7", "--mllp-out", "127.0.0.1:2575"), False),
+    ("education", ("--sharing-agreement", "yes"), True),
+    ("gp", (), None),  # the NHS needs no agreement for its own care
+]
+
+
+async def test_any_organisation_that_refers_is_a_client_by_configuration(hub: Hub) -> None:
+    for kind, options, agreed in REFERRERS:
+        added = await hub("add", f"{kind}-a", "--organization-type", kind, *options)
+        assert added.code == 0, (kind, added.err)
+        assert ("will be held" in added.err) is (kind in ("police", "fire")), kind
+        assert agreed in (True, False, None)
+    listed = {line["id"]: line for line in map(json.loads, (await hub("list")).out.splitlines())}
+    assert {kind: listed[f"{kind}-a"]["sharing_agreement"] for kind, _, _ in REFERRERS} == {kind: agreed for kind, _, agreed in REFERRERS}
+    ways = {kind: listed[f"{kind}-a"]["feedback_by"] for kind, _, _ in REFERRERS}
+    assert (ways["housing"], ways["local-authority"], ways["third-sector"], ways["fire"], ways["gp"]) == ("worklist", "webhook", "email", "hl7", None)
+    assert (listed["police-a"]["feedback"], listed["police-a"]["feedback_by"]) == ("none", "none")
+    assert "desk@charity.example" not in str(listed)
+
+
+async def test_an_agreement_is_recorded_later_and_ended_again(hub: Hub) -> None:
+    assert (await hub("add", "police-b", "--type", "police")).code == 0
+    assert (await hub("agree", "police-b")).line == {"client": "police-b", "sharing_agreement": True}
+    assert (await hub("list")).line["sharing_agreement"] is True
+    assert (await hub("agree", "police-b", "--ended")).line == {"client": "police-b", "sharing_agreement": False}
+    assert (await hub("agree", "police-z")).code == 64
+
+
 WRONG = [
     ("no type", ("add", "gp-b"), 64),
     ("a scope that there is not", ("add", "gp-b", "--type", "gp", "--scope", "everything"), 64),
@@ -103,6 +136,14 @@ WRONG = [
     ("a facility without an address", ("add", "gp-b", "--type", "hospital", "--sending-facility", "W1"), 64),
     ("a profile that is not there", ("add", "gp-b", "--type", "gp", "--profile", "/nowhere.json"), 64),
     ("a webhook inside", ("add", "gp-b", "--type", "gp", "--webhook", "https://169.254.169.254/"), 78),
+    ("told by webhook without one", ("add", "h-b", "--type", "housing", "--feedback", "webhook"), 78),
+    ("told by e-mail without an address", ("add", "h-b", "--type", "housing", "--feedback", "email"), 78),
+    ("told by HL7 without a receiver", ("add", "h-b", "--type", "housing", "--feedback", "hl7"), 78),
+    ("told on a topic without a login", ("add", "h-b", "--type", "housing", "--feedback", "topic"), 78),
+    ("told by a person, and a webhook given", ("add", "h-b", "--type", "gp", "--feedback", "worklist", "--webhook", "https://gp.nhs.wales/"), 78),
+    ("told by pigeon", ("add", "h-b", "--type", "housing", "--feedback", "pigeon"), 64),
+    ("an agreement that is neither yes nor no", ("add", "h-b", "--type", "housing", "--sharing-agreement", "perhaps"), 64),
+    ("an address that is none", ("add", "h-b", "--type", "housing", "--email", "desk"), 64),
     ("a client that nobody knows", ("revoke", "gp-z"), 64),
     ("a renewal for nobody", ("renew", "gp-z"), 78),
 ]

@@ -53,7 +53,7 @@ HELD: list[tuple[dict[str, object], dict[str, object], list[str]]] = [
     ({}, {"died": True}, ["deceased"]),  # known from elsewhere
     ({}, {"triage": Triage(Result.HOLD, (Reason.CRISIS,))}, ["crisis"]),
     ({"direct_care": False}, {}, ["consent-refused"]),
-    ({"direct_care": None}, {"agreement": False}, ["consent-refused"]),  # neither the person nor the sender's agreement says yes
+    ({"direct_care": None}, {"agreement": False}, ["consent-unclear"]),  # nobody said no, and neither the person nor the agreement yes
     ({"deceased": True, "direct_care": False}, {}, ["deceased", "consent-refused"]),  # life events come first
     ({"deceased": True}, {"triage": Triage(Result.HOLD, (Reason.DECEASED,))}, ["deceased"]),  # said once
 ]
