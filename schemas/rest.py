@@ -13,7 +13,7 @@ from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, dump
 from schemas.messages import Existing, InboundMessage, InFlight, NotStored, Repeated, Reply
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.words import Text
+from schemas.words import Text, text
 
 FHIR_JSON = "application/fhir+json; fhirVersion=4.0"
 
@@ -196,8 +196,10 @@ def resource_reply(message: InboundMessage, status: int, resource: JsonObject | 
 
 
 def refusal_reply(message: InboundMessage, rejected: Rejected, lead: Text) -> Reply:
-    """An OperationOutcome with a plain sentence first, then every fault with its path. The status is the main reason's."""
+    """An OperationOutcome with a plain sentence first (its own for another service than ours), then every fault with its path. The status is the
+    main reason's."""
     reason = main_reason(rejected)
+    lead = text("rest.wrong-service") if rejected.reason is Reason.WRONG_SERVICE else lead
     later = (("Retry-After", "5"),) if status_of(reason) in (429, 503) else ()
     return resource_reply(message, status_of(reason), operation_outcome(rejected.issues, lead=lead), *later)
 

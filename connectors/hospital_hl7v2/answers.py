@@ -10,7 +10,7 @@ from schemas.hl7v2 import Header, acknowledge, dates, read_header
 from schemas.hl7v2.acknowledge import Code
 from schemas.messages import Committed, Existing, InboundMessage, InFlight, NotStored, Outcome, Repeated, Reply
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.words import text
+from schemas.words import Text, text
 
 CONTENT_TYPE = "x-application/hl7-v2+er7"
 _GOOD, _BAD = ("AL", "SU"), ("AL", "ER")  # table 0155: always, on success; always, on error
@@ -50,8 +50,15 @@ def _accepted(message: InboundMessage, header: Header, outcome: Committed) -> li
 def _refused(message: InboundMessage, header: Header, fault: Rejected) -> list[bytes]:
     """Wrong, with every fault. In enhanced mode the first answer already refuses (CR): a sender that stops at CA must not think us content."""
     softly = message.profile.content_fault == "AE"
-    said = text("hospital.refused", count=len(fault.issues)).en if len(fault.issues) > 1 else None
-    return _failed(message, header, "AE" if softly else "AR", "CE" if softly else "CR", fault.issues, said)
+    return _failed(message, header, "AE" if softly else "AR", "CE" if softly else "CR", fault.issues, _plainly(fault).en)
+
+
+def _plainly(fault: Rejected) -> Text:
+    """What a person reads first (MSA-3): one sentence without a field or a code; those stand in the ERRs."""
+    if fault.reason is Reason.WRONG_SERVICE:
+        return text("rest.wrong-service")
+    is_plain = len(fault.issues) == 1 and fault.issues[0].detail is None  # a reason's own words are plain
+    return fault.issues[0].text if is_plain else text("hospital.refused")
 
 
 def _failed(message: InboundMessage, header: Header, code: Code, commit: Code, issues: Sequence[Issue], said: str | None) -> list[bytes]:
