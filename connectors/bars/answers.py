@@ -151,7 +151,11 @@ def _status(reason: Reason, rejected: Rejected) -> int:
 
 def _lead(message: InboundMessage, rejected: Rejected) -> Text:
     """What happened to the whole, plainly; a refused cancellation leaves the referral as it was, and its sender must know."""
+    if not message.body:
+        return text("rest.request-refused")  # something was asked, or the door read no further
     is_change = rejected.reason in _STANDS or read_sent(message.body).reason in ("update", "delete")
+    if rejected.reason is Reason.WRONG_SERVICE and not is_change:
+        return text("rest.wrong-service")
     return text("bars.change-refused" if is_change else "rest.refused")
 
 
