@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from importlib.metadata import version
 from ipaddress import ip_address
 from typing import Any
@@ -25,6 +26,7 @@ from hub.transports.http_messages import HttpReply, HttpRequest, Respond, Route
 from schemas.fhir import build
 from schemas.fhir.strict_json import dump
 from schemas.rejection import Issue, Reason
+from schemas.rest import accept_faults
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 Read = Callable[[Pool, Sealing, UUID, str], Any]
@@ -64,6 +66,8 @@ def _validation(registry: Registry) -> Iterator[Route]:
 
 def _reads(pool: Pool, sealing: Sealing, read: Read) -> Respond:
     async def respond(request: HttpRequest) -> HttpReply:
+        if faults := list(accept_faults(request.head.joined)):
+            return HttpReply(406, dump(build.operation_outcome(faults)))
         try:
             wanted = UUID(request.head.params["id"])
         except ValueError:
@@ -71,7 +75,8 @@ def _reads(pool: Pool, sealing: Sealing, read: Read) -> Respond:
         found: JsonObject | None = await read(pool, sealing, wanted, request.sender.id)
         if found is None:
             return _absent()
-        return HttpReply(200, dump(found), headers=(("ETag", f'W/"{found["meta"]["versionId"]}"'),))
+        changed = format_datetime(datetime.fromisoformat(found["meta"]["lastUpdated"]).astimezone(UTC), usegmt=True)
+        return HttpReply(200, dump(found), headers=(("ETag", f'W/"{found["meta"]["versionId"]}"'), ("Last-Modified", changed)))
 
     return respond
 

@@ -7,11 +7,18 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from hub.intake import http as intake_http
+from hub.intake.creation import Maker
+from hub.intake.door import Intake
+from hub.places import Places
 from hub.reading.routes import routes
+from hub.registry import installed
 from hub.security.client import Client
 from hub.transports.http_messages import HttpHead, HttpReply, HttpRequest
+from hub.transports.http_routes import RouteTable, WrongMethod
 from schemas.fhir.check import check
-from tests.hub.making import CASES, GP, Record
+from tests.hub.making import CASES, GP, Record, policy
+from tests.hub.reading.asking import asked
 
 
 async def ask(book: Record, path: str, client: str | None = None, *, peer: str = "127.0.0.1", ready: bool = True, **params: str) -> HttpReply:
@@ -27,7 +34,33 @@ async def test_a_referrer_reads_its_request_as_it_was_sent_under_our_id(opened: 
     found = orjson.loads(reply.body)
     assert (reply.status, found["id"], found["resourceType"]) == (200, str(id_), "ServiceRequest")
     assert ("ETag", f'W/"{found["meta"]["versionId"]}"') in reply.headers
+    assert dict(reply.headers)["Last-Modified"].endswith("GMT")
     assert await opened.value("SELECT count(*) FROM audit WHERE action = 'referral.read' AND actor = $1", GP) == 1
+
+
+async def test_a_read_in_another_format_is_not_acceptable(opened: Record) -> None:
+    id_ = await opened.create()
+    reply = await asked(opened, "GET", f"/fhir/ServiceRequest/{id_}", GP, path="/fhir/ServiceRequest/{id}", headers={"accept": "application/xml; version=9"})
+    assert (reply.status, orjson.loads(reply.body)["resourceType"]) == (406, "OperationOutcome")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", f"/fhir/ServiceRequest/{uuid4()}", ("GET", "PUT")),  # a referral is taken back by its status, not deleted
+        ("PATCH", f"/fhir/ServiceRequest/{uuid4()}", ("GET", "PUT")),
+        ("DELETE", f"/fhir/Task/{uuid4()}", ("GET", "PUT")),
+        ("GET", "/fhir", ("POST",)),
+        ("PUT", "/fhir/ServiceRequest", ("GET", "POST")),
+    ],
+)
+async def test_what_a_place_does_not_do_is_said_with_what_it_does(opened: Record, method: str, path: str, allowed: tuple[str, ...]) -> None:
+    registry = installed()
+    intake = Intake(opened.ledger, Maker(policy(), Places.load(), opened.ledger.sealing))
+    table = RouteTable([*intake_http.routes(intake, registry), *routes(opened.ledger.pool, opened.ledger.sealing, [], registry)])
+    met = table.find(method, path)
+    assert isinstance(met, WrongMethod)
+    assert met.allowed == allowed
 
 
 async def test_each_reads_its_own_task(opened: Record) -> None:
