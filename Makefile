@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ demo: setup ## watch referrals go through a real hub, with a process killed on t
 run: setup ## run the whole hub on this machine until interrupted
 	@$(BIN)/hub serve
 
-test: setup lint ## lint, then every test on the real stores, then the coverage wall
+test: setup $(BROWSER) lint ## lint, then every test on the real stores, then the coverage wall
 	@$(BIN)/pytest --cov --cov-report= -n 2 --dist loadfile
 	@$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.coverage_wall
 
@@ -42,6 +43,13 @@ secrets: ## write the secrets that docker-compose.yml mounts (kept when they are
 clean: ## remove what setup, tests and runs made (the hub's data too)
 	rm -rf $(VENV) .data build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BROWSER): $(STAMP)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "Installing Chromium for the tests of the pages (Debian's package); once." && \
+	  as= && { test "$$(id -u)" = 0 || as="sudo -n"; } && $$as apt-get update -qq && $$as apt-get install -y -qq chromium >/dev/null; } || { \
+	  echo "The tests of the pages need Chromium: install the package chromium (or google-chrome), then try again." >&2; exit 1; }
+	@touch $@
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "The hub needs Python 3.11 or newer; $(PYTHON) is older or missing. Try: make PYTHON=python3.11 $(or $(firstword $(MAKECMDGOALS)),setup)" >&2; exit 1; }
