@@ -15,12 +15,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hub.kit.fixtures import fixtures_of
-from hub.kit.folders import Folders
 from schemas.messages import Translation
-from schemas.rejection import Rejected
 from tests.connectors.zoo import raw
-from tests.connectors.zoo.doors import Door, doors, faults, outcome_of
+from tests.connectors.zoo.doors import Door, doors, faults, outcome_of, own_messages
 from tests.connectors.zoo.spoiling import VALUES
 
 _LARGEST = 40_000
@@ -164,12 +161,7 @@ _COARSE = (_replace, _cut, _double, _flip, _graft, _swap_parts, _value)
 
 def bases_of(door: Door) -> list[bytes]:
     """What a door's messages are made from: its own fixtures, and a few of the zoo."""
-    own = []
-    for fixture in fixtures_of(Folders.at(None).root / door.registered.manifest.name):
-        try:
-            own += list(door.registered.messages(fixture.body))
-        except Rejected:
-            own.append(fixture.body)
+    own = [body for _, body in own_messages(door)]
     small = [body for body in own if 0 < len(body) <= _LARGEST]
     return small * 8 + [body for body in raw.ALL.values() if 0 < len(body) <= 2_000]
 

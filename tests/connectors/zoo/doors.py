@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from types import FrameType
 
+from hub.kit.fixtures import Fixture, fixtures_of
 from hub.kit.folders import Folders
 from hub.registry import Registered
 from schemas.fhir.check import check
@@ -40,6 +42,25 @@ class Door:
 
     def message(self, body: bytes) -> InboundMessage:
         return InboundMessage(body, self.target, self.headers, {"id": _id(body)}, NOW, "client", Profile())
+
+
+def own_messages(door: Door, fixtures: Sequence[Fixture] | None = None) -> list[tuple[str, bytes]]:
+    """The messages of the door's own fixtures, each named by its file; those of an address with an id carry that id."""
+    found = []
+    for fixture in fixtures_of(Folders.at(None).root / door.registered.manifest.name) if fixtures is None else fixtures:
+        try:
+            found += [(fixture.path.stem, _with_id(body) if door.target.startswith("PUT") else body) for body in door.registered.messages(fixture.body)]
+        except Rejected:
+            found.append((fixture.path.stem, fixture.body))
+    return found
+
+
+def _with_id(body: bytes) -> bytes:
+    try:
+        made = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    return json.dumps({"id": GUID, **made}).encode() if isinstance(made, dict) else body
 
 
 def _id(body: bytes) -> str:

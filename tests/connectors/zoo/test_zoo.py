@@ -10,7 +10,7 @@ from schemas.rejection import Rejected
 from tests.connectors import awkward
 from tests.connectors.hospital_hl7v2.test_awkward import ZOO as HL7_ZOO
 from tests.connectors.zoo import raw
-from tests.connectors.zoo.doors import Door, doors, faults
+from tests.connectors.zoo.doors import Door, doors, faults, own_messages
 from tests.connectors.zoo.spoiling import spoilt_elements, spoilt_wholes, spoilt_words
 
 _KINDS = {"request": awkward.REQUESTS, "task": awkward.TASKS}
@@ -26,13 +26,7 @@ def some(found: tuple[Fixture, ...]) -> tuple[Fixture, ...]:
 
 def bodies(door: Door) -> list[tuple[str, bytes]]:
     """The messages of a door's own fixtures, named."""
-    found = []
-    for fixture in some(fixtures_of(Folders.at(None).root / door.registered.manifest.name)):
-        try:
-            found += [(fixture.path.stem, body) for body in door.registered.messages(fixture.body)[:1]]
-        except Rejected:
-            continue
-    return found
+    return own_messages(door, some(fixtures_of(Folders.at(None).root / door.registered.manifest.name)))
 
 
 def test_the_zoo_is_large() -> None:
