@@ -12,6 +12,10 @@ from schemas.rejection import Issue, Reason
 
 _OF_A_JOURNEY = "episodeOfCare"
 """Where senders keep the id of the whole journey, which is no entry of the message."""
+_NAMED = """performer requester locationReference location serviceProvider generalPractitioner managingOrganization organization practitioner providedBy
+receiver sender author recorder asserter individual responsible owner source custodian healthcareService endpoint enterer"""
+_WHO_OR_WHERE = frozenset(_NAMED.split())
+"""Elements that name an organisation, a worker or a place: what they lead to may be unknown. Whatever else dangles may be a risk that was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +32,18 @@ def walked(body: JsonObject, *, is_short: bool) -> Walked:
     urls = {one["fullUrl"] for one in entries if isinstance(one.get("fullUrl"), str)}
     resources = [one["resource"] for one in entries if isinstance(one.get("resource"), dict)]
     ids = {f"{one.get('resourceType')}/{one['id']}" for one in resources if "id" in one}
-    finder = _Finder(urls, ids)
+    finder = _Finder(urls, ids, is_short)
     for index, one in enumerate(entries):
         if isinstance(resource := one.get("resource"), dict):
             finder.into(resource, ("entry", index, "resource"), str(one.get("fullUrl")))
-    return Walked(() if is_short else tuple(finder.faults), tuple(finder.warnings))
+    return Walked(tuple(finder.faults), tuple(finder.warnings))
 
 
 class _Finder:
     """Walks every object once. Depth is bounded by the parser's cap."""
 
-    def __init__(self, urls: set[str], ids: set[str]) -> None:
-        self.urls, self.ids = urls, ids
+    def __init__(self, urls: set[str], ids: set[str], is_short: bool) -> None:
+        self.urls, self.ids, self.is_short = urls, ids, is_short
         self.faults: list[Issue] = []
         self.warnings: list[Issue] = []
 
@@ -65,7 +69,11 @@ class _Finder:
             self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, _path(where, "reference"), "bars.reference-self"))
         elif target in self.urls or "/".join(target.split("/")[:2]) in self.ids:
             return
-        elif target.lower().startswith("urn:"):
+        elif f"urn:uuid:{target}" in self.urls:
+            self.warnings.append(Issue(Reason.RULE_NOT_MET, _path(where, "reference"), "bars.reference-bare"))
+        elif self.is_short and target.lower().startswith("urn:"):
+            return
+        elif target.lower().startswith("urn:") and not _names_who_or_where(where):
             self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, _path(where, "reference"), "bars.reference-missing"))
         elif not (node.get("identifier") or node.get("display")):
             self.warnings.append(Issue(Reason.REFERENCE_ELSEWHERE, _path(where, "reference")))
@@ -76,6 +84,10 @@ class _Finder:
             return  # Welsh services say a URL here
         if right := meant(system):
             self.warnings.append(Issue(Reason.RULE_NOT_MET, _path(where, name), "bars.system", {"system": right}))
+
+
+def _names_who_or_where(where: Path) -> bool:
+    return next((part for part in reversed(where) if isinstance(part, str)), "") in _WHO_OR_WHERE
 
 
 def _path(where: Path, name: str) -> str:

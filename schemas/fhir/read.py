@@ -193,7 +193,8 @@ class Message:
             return None
         if target.startswith("#"):
             return self._contained(target[1:], within)
-        return self._by_url.get(target) or self._by_id.get("/".join(target.split("/")[:2])) or self._by_path_end(target)
+        url = self._by_url.get(target) or self._by_url.get(f"urn:uuid:{target}")  # some senders leave the urn out
+        return url or self._by_id.get("/".join(target.split("/")[:2])) or self._by_path_end(target)
 
     def follow_all(self, references: object, within: Found | None = None) -> tuple[Found, ...]:
         """What the references of a repeating element point to, as far as it is in this message."""
