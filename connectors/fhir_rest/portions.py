@@ -58,34 +58,44 @@ class Division:
 
     def _foreign(self, request: int, of_others: set[int]) -> set[int]:
         """Other requests and what only they lead to or what speaks of them alone; other people, and what is about them and not about this one."""
-        others, mine = set(self.requests) - {request}, {request, *self._person(request)}
-        found = {*others, *of_others, *(set(self._of_type("Patient")) - mine)}
-        found |= {index for index in self.sent if self._names(index) & others and request not in self._names(index)} - {request}
-        grows = True
-        while grows:
-            more = {index for index in self.sent if self._names(index) & found and not self._names(index) & mine} - found - {request} - self._names(request)
+        others, mine = set(self.requests) - {request}, {request, *self._persons[request]}
+        names, spared = self._names, {request, *self._names[request]}
+        found = {*others, *of_others, *(self._patients.keys() - mine)}
+        found |= {index for index, named in names.items() if named & others and request not in named} - {request}
+        ahead = {index: named for index, named in names.items() if index not in found | spared and not named & mine}
+        while more := {index for index, named in ahead.items() if named & found}:
             found |= more
-            grows = bool(more)
+            ahead = {index: named for index, named in ahead.items() if index not in more}
         return found
 
-    def _names(self, index: int) -> frozenset[int]:
-        return self.linked.names(index)
+    @cached_property
+    def _names(self) -> Mapping[int, frozenset[int]]:
+        """The entries that each one names itself."""
+        return {index: self.linked.names(index) for index in self.sent}
+
+    @cached_property
+    def _persons(self) -> Mapping[int, frozenset[int]]:
+        """For each request the Patients that its subject names, by reference or by an identifier, and what these are linked to."""
+        return {request: self._person(request) for request in self.requests}
 
     def _person(self, request: int) -> frozenset[int]:
-        """The Patients that its subject names, by reference or by an identifier, and what these are linked to."""
-        patients = frozenset(self._of_type("Patient"))
-        named = {target for element, target in self.linked.links.get(request, ()) if element == "subject"} & patients
-        logical = self._logical(request)
-        named |= {index for index in patients if logical & {(one.system, one.value) for one in identifiers(self.sent[index][1], "")}}
-        linked = {index for index in patients if self._names(index) & named} | {target for index in named for target in self._names(index)}
-        return frozenset(named | (linked & patients))
+        named = {target for element, target in self.linked.links.get(request, ()) if element == "subject"} & self._patients.keys()
+        named |= {index for index, known in self._patients.items() if known & self._logical[request]}
+        linked = {index for index in self._patients if self._names[index] & named} | {target for index in named for target in self._names[index]}
+        return frozenset(named | (linked & self._patients.keys()))
 
     def _is_same_person(self, one: int, other: int) -> bool:
-        return bool(self._person(one) & self._person(other) or self._logical(one) & self._logical(other))
+        return bool(self._persons[one] & self._persons[other] or self._logical[one] & self._logical[other])
 
-    def _logical(self, request: int) -> frozenset[tuple[str, str]]:
-        subject = self.sent[request][1].get("subject")
-        return frozenset((one.system, one.value) for one in identifiers(subject, "")) if isinstance(subject, dict) else frozenset()
+    @cached_property
+    def _logical(self) -> Mapping[int, frozenset[tuple[str, str]]]:
+        """The identifiers by which each request's subject is named."""
+        return {index: _identified(self.sent[index][1].get("subject")) for index in self.requests}
+
+    @cached_property
+    def _patients(self) -> Mapping[int, frozenset[tuple[str, str]]]:
+        """The places of the Patients, with their identifiers."""
+        return {index: _identified(self.sent[index][1]) for index in self._of_type("Patient")}
 
     def _of_type(self, kind: str) -> tuple[int, ...]:
         return tuple(index for index, (_, one) in self.sent.items() if one.get("resourceType") == kind)
@@ -97,3 +107,7 @@ class Division:
             kind = str(self.sent[index][1].get("resourceType"))
             yield (f"Bundle.entry[{place}].resource" if kind in seen else kind), f"Bundle.entry[{index}].resource"
             seen.add(kind)
+
+
+def _identified(node: object) -> frozenset[tuple[str, str]]:
+    return frozenset((one.system, one.value) for one in identifiers(node, "")) if isinstance(node, dict) else frozenset()
