@@ -8,7 +8,7 @@ cannot be read so (too many cells, too few, a quote in the wrong place) comes ou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -23,13 +23,12 @@ MOST_COLUMNS = 200
 LONGEST_ROW = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = b",;\t"
+_NOTHING = b",;\t \r\n\x0b\x0c"
 _CAPS = Caps(body=LONGEST_ROW, depth=8, keys=MOST_COLUMNS, string=LONGEST_ROW)
 _NOT_A_TABLE = {
-    b"PK\x03\x04": "batch.spreadsheet",
-    b"\xd0\xcf\x11\xe0": "batch.spreadsheet",
-    b"%PDF": "batch.not-a-table",
-    b"<": "batch.not-a-table",
-    b"[": "batch.json-list",
+    rb"PK\x03\x04|\xd0\xcf\x11\xe0": "batch.spreadsheet",
+    rb"%PDF|<[A-Za-z?!]": "batch.not-a-table",
+    rb"\[\s*[\[{\]]": "batch.json-list",
 }
 Cells = tuple[bytes, ...]
 
@@ -80,7 +79,7 @@ def _refuse_what_is_no_table(content: bytes) -> None:
     if not head:
         raise _rejected(Reason.NO_REFERRAL, "batch.no-rows")
     for begins, detail in _NOT_A_TABLE.items():
-        if head.startswith(begins):
+        if re.match(begins, head):
             raise _rejected(Reason.UNSUPPORTED_MEDIA, detail)
     if content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content:
         raise _rejected(Reason.ENCODING, "batch.utf-16")
@@ -134,19 +133,26 @@ def _csv_rows(content: bytes) -> Iterator[bytes]:
     records = list(islice(_records(content, delimiter), MOST_LINES + 1))
     if len(records) > MOST_LINES:
         raise _rejected(Reason.TOO_LARGE, "batch.too-many-rows", limit=str(MOST_ROWS))
-    place = next((at for at, one in enumerate(records) if not one.is_blank and not _is_hint(one)), 0)
+    place = next((at for at, one in enumerate(records) if one.written.strip(_NOTHING) and not _is_hint(one)), 0)
     yield from [b""] * place
     header, rows = records[place], records[place + 1 :]
-    names = _trimmed(header.cells)
-    head = _line(names, delimiter) if header.is_sound else header.written.rstrip(b"\r\n") + b"\r\n"
-    sizes = [0 if one.is_blank else max(len(_trimmed(one.cells)), min(len(one.cells), len(names))) for one in rows]
+    head = header.written.rstrip(b"\r\n") + b"\r\n"
+    wanted = len(_trimmed(header.cells))
+    sizes = [_size(one, wanted, len(header.cells)) for one in rows]
     for at, row in enumerate(rows):
         if row.is_blank:
             yield b""
-        elif header.is_sound and row.is_sound and (sizes[at] == len(names) or _ends_early(rows, sizes, at, len(names))):
-            yield _written(sorted((name, cell) for name, cell in zip(names, row.cells, strict=False) if cell.strip()))
+        elif header.is_sound and row.is_sound and (sizes[at] == wanted or _ends_early(rows, sizes, at, wanted)):
+            yield _written((name, cell) for name, cell in zip(header.cells, row.cells, strict=False) if cell.strip())
         else:
             yield (head + row.written.rstrip(b"\r\n"))[: LONGEST_ROW + 1]
+
+
+def _size(row: _Record, wanted: int, most: int) -> int:
+    """How many cells a row has, as far as it matters: those beyond the last name may be missing, or stand there without one (up to `most`, which
+    the line of names has); empty ones at the end may be any number."""
+    filled = len(_trimmed(row.cells))
+    return filled if filled > most else min(len(row.cells), wanted)
 
 
 def _ends_early(rows: Sequence[_Record], sizes: Sequence[int], at: int, wanted: int) -> bool:
@@ -171,12 +177,14 @@ def _is_hint(record: _Record) -> bool:
     return bool(re.fullmatch(rb"sep=[,;\t]?", b"".join(record.cells[:1]).strip().lower())) and not any(record.cells[1:])
 
 
-def _written(pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
-    return _line(tuple(name.strip() for name, _ in pairs)) + _line(tuple(cell for _, cell in pairs))
+def _written(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """A column without a name is one that nobody knows."""
+    named = sorted((name.strip() or b"?", cell) for name, cell in pairs)
+    return _line(tuple(name for name, _ in named)) + _line(tuple(cell for _, cell in named))
 
 
-def _line(cells: Cells, delimiter: bytes = b",") -> bytes:
-    return delimiter.join(_quoted(cell) for cell in cells) + b"\r\n"
+def _line(cells: Cells) -> bytes:
+    return b",".join(_quoted(cell) for cell in cells) + b"\r\n"
 
 
 def _quoted(cell: bytes) -> bytes:
@@ -185,7 +193,7 @@ def _quoted(cell: bytes) -> bytes:
 
 def _delimiter(content: bytes) -> bytes:
     """Comma, semicolon or tab: whichever parts the header line most, a comma where none does."""
-    head = next((line for line in content.splitlines() if line.strip(b",;\t ") and not line.strip().lower().startswith(b"sep=")), b"")
+    head = next((line for line in content[: 2 * LONGEST_ROW].splitlines() if line.strip(_NOTHING) and not line.strip().lower().startswith(b"sep=")), b"")
     outside = re.sub(rb'"(?:[^"]|"")*+"', b"", head)
     return max((_DELIMITERS[at : at + 1] for at in range(len(_DELIMITERS))), key=outside.count)
 

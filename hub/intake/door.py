@@ -57,8 +57,7 @@ class Intake:
         try:
             key = connector.identify(message)
         except Rejected as fault:
-            await self._refuse(registered, message, client, None, fault)
-            return self._answer_refusal(registered, message, fault, transport)
+            return await self.refuse(registered, message, client, fault, transport)
         condition = self.maker.named(client.id, key.condition)
         async with self._alone(client.id, key.key) as alone, self._alone(client.id, *(one.hex() for one in condition)) as alone_so:
             if not alone or not alone_so:
@@ -78,6 +77,11 @@ class Intake:
                 log(LogEvent.MESSAGE_POSTPONED, "warning", connector=registered.manifest.name, client=client.id, error=fault)
                 _tell("unavailable", transport)
                 return connector.answer(message, NotStored(max(1, int(fault.retry_after))))
+
+    async def refuse(self, registered: Registered, message: InboundMessage, client: Client, fault: Rejected, transport: str) -> Reply:
+        """The answer to a message that is wrong before it has a key of its own; it is kept as a refusal."""
+        await self._refuse(registered, message, client, None, fault)
+        return self._answer_refusal(registered, message, fault, transport)
 
     async def _receive(self, registered: Registered, message: InboundMessage, client: Client, key: str, transport: str) -> Reply:
         self.gate()
@@ -168,9 +172,9 @@ class Intake:
         return Amendment(later.decide, found, request=self.changer.answered(arrival, answer), audit=later.audit)
 
     async def _standing(self, registered: Registered, client: Client, key: str, message: InboundMessage, names: tuple[bytes, ...]) -> Reply | None:
-        """The answer where the request's condition is met already; None when there is no such referral, or the request is a repeat. Raises
-        Rejected when several fit."""
-        if await self._answered_before(registered, client, key, message) is not None:
+        """The answer where the request's condition is met already; None when there is no such referral, or the request's key stands: whether that
+        is a repeat or a key used twice is then said as ever. Raises Rejected when several fit."""
+        if await self._stored(client, key, message) is not None:
             return None
         found = await referrals_named(self.ledger.pool, client.id, names)
         if len(found) > 1:
@@ -212,13 +216,16 @@ class Intake:
     async def _answered_before(self, registered: Registered, client: Client, key: str, message: InboundMessage) -> Reply | None:
         """A message that is wrong by today's rules but was accepted before hears its first answer again."""
         try:
-            async with lent(self.ledger.pool) as connection:
-                found = await stored_answer(connection, client.id, key, body_hash(message.body), self.ledger.sealing)
+            found = await self._stored(client, key, message)
         except Unavailable:
             return None
         if isinstance(found, Erased):
             return _received_before(registered, message)
         return registered.connector.answer(message, Repeated(answers.thaw(found.answer))) if isinstance(found, RepeatedRequest) else None
+
+    async def _stored(self, client: Client, key: str, message: InboundMessage) -> RepeatedRequest | KeyReused | Erased | None:
+        async with lent(self.ledger.pool) as connection:
+            return await stored_answer(connection, client.id, key, body_hash(message.body), self.ledger.sealing)
 
     async def _refuse(self, registered: Registered, message: InboundMessage, client: Client, key: str | None, fault: Rejected) -> None:
         log(LogEvent.MESSAGE_REFUSED, "warning", connector=registered.manifest.name, client=client.id, reason=fault.reason.value, count=len(fault.issues))
@@ -281,7 +288,7 @@ def _together(facts: tuple[Fact, ...]) -> None:
 
 
 def _tell(outcome: str, transport: str) -> None:
-    name = "mllp" if transport == "mllp" else "kafka" if transport.startswith("from.") else "http"
+    name = "kafka" if transport.startswith("from.") else {"mllp": "mllp", "folder": "drop-folder"}.get(transport, "http")
     count("hub_messages_total", transport=name, outcome=outcome)
 
 

@@ -108,11 +108,11 @@ class DropFolder:
                 return
             for name in (IN, WORKING, DONE, FAILED):
                 (home / name).mkdir(exist_ok=True)
-            failed = [await self._tried(owner, home, path) for path in (*_files(home / WORKING), *self._complete(home / IN))].count(False)
+            is_well = all([await self._tried(owner, home, path) for path in (*_files(home / WORKING), *self._complete(home / IN))])
         except OSError as fault:
             log(LogEvent.BATCH_WAITING, "warning", fault, transport="drop-folder", client=owner)
-            failed = 1
-        if failed:
+            is_well = False
+        if not is_well:
             await asyncio.sleep(self.again)
 
     async def _tried(self, owner: str, home: Path, path: Path) -> bool:
