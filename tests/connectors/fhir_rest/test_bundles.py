@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from datetime import UTC, datetime
@@ -231,7 +232,7 @@ def spoilt(changes: list[tuple[tuple[Any, ...], Any]]) -> bytes:
         try:
             for part in place[:-1]:
                 holder = holder[part]
-            holder[place[-1]] = value
+            holder[place[-1]] = copy.deepcopy(value)  # the same value twice could hold itself
         except (LookupError, TypeError):
             continue
     return json.dumps(made).encode()
