@@ -140,7 +140,7 @@ def test_a_refusal_has_the_standards_status_and_codes_and_one_plain_sentence_fir
     reply = answer(message(bundle()), Rejected(reason, [Issue(reason, "Bundle.entry[1].resource.status")]))
     first, second = issues(reply)
     assert (reply.status, first["details"]["coding"][0]["code"], first["code"]) == (status, code, kind)
-    assert first["details"]["text"].count(".") == 2
+    assert first["details"]["text"].count(".") == 1
     assert second["expression"] == ["Bundle.entry[1].resource.status"]
     assert [one["code"] for one in second["details"]["coding"]] == [code, reason.value]
 
