@@ -17,7 +17,7 @@ from hub.intake.changes import PERSON_FACTS, AnswerWith, Changer, about
 from hub.intake.creation import Arrival, Made, Maker, together
 from hub.intake.gates import no_gate
 from hub.intake.later import LATER, Later
-from hub.intake.reads import referral_of_task, referrals_named, referrals_said_of
+from hub.intake.reads import referral_of_task, referrals_named, referrals_said_of, stands_open
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
@@ -87,6 +87,7 @@ class Intake:
         self.gate()
         translation = await _aside(message, registered.connector.translate, message)
         _together(translation.facts)
+        translation = await self._offered_once(client, translation)
         trace = current_trace()
         if message.received_at is None:
             raise ValueError("a message at a door has a time")
@@ -98,6 +99,15 @@ class Intake:
             reply = await self._change(registered, message, translation, arrival, client)
         crash("mllp.before_ack" if transport == "mllp" else "http.after_commit")
         return reply
+
+    async def _offered_once(self, client: Client, translation: Translation) -> Translation:
+        """A discharge that is told again, under another request key, offers nothing a second time while its first offer stands."""
+        kept: list[Fact] = []
+        for fact in translation.facts:
+            names = self.maker.named(client.id, fact.about.identifiers) if fact.type is FactType.OFFERED else ()
+            if not names or not await stands_open(self.ledger.pool, client.id, names):
+                kept.append(fact)
+        return translation if len(kept) == len(translation.facts) else replace(translation, facts=tuple(kept))
 
     # --- referrals ----------------------------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,9 @@ FROM referral r WHERE r.client = $1 AND CASE
     ELSE r.id IN (SELECT n.referral_id FROM referral_identifier n WHERE n.client = $1 AND n.hash = ANY($4))
 END
 """
+_STANDS_OPEN = """
+SELECT EXISTS (SELECT 1 FROM referral_identifier n JOIN referral r ON r.id = n.referral_id WHERE n.client = $1 AND n.hash = ANY($2) AND r.closed_at IS NULL)
+"""
 
 
 async def referrals_named(pool: Pool, client: str, names: Sequence[bytes]) -> list[Standing]:
@@ -46,6 +49,13 @@ async def referrals_named(pool: Pool, client: str, names: Sequence[bytes]) -> li
     async with lent(pool) as connection:
         rows = await connection.fetch(_NAMED, client, list(names))
     return [Standing(row["id"], row["ref"], row["content_version"]) for row in rows]
+
+
+async def stands_open(pool: Pool, client: str, names: Sequence[bytes]) -> bool:
+    """Whether this client has an open referral or offer under any of these identifiers. Raises Unavailable."""
+    async with lent(pool) as connection:
+        found: bool = await connection.fetchval(_STANDS_OPEN, client, list(names))
+    return found
 
 
 async def referrals_said_of(pool: Pool, client: str, target: Target, journey: str | None, names: Sequence[bytes]) -> tuple[UUID, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,12 @@ import orjson
 import pytest
 
 from hub.content import bundle_of, referral_of
+from hub.deciding.clocks import PolicyClocks
+from hub.deciding.policy import read_policy
 from hub.ledger.sealing import Sealing
 from hub.registry import installed
 from hub.staying import carried_over, expected_out, is_inside, stay_of
+from hub.watch import Watch
 from schemas.events import FactType
 from schemas.hl7v2 import split
 from schemas.lifecycle import Update
@@ -19,7 +23,7 @@ from schemas.messages import InboundMessage, Reply
 from schemas.profile import Profile
 from schemas.task import Clock, Party
 from tests.hub.intake.conftest import Door, a_client
-from tests.hub.making import NOW, service_request
+from tests.hub.making import NOW, clocks, policy, service_request
 
 NHS, LOCAL = "9990000026^^^NHS^NH", "H1^^^7A3^PI"
 _sent = iter(range(10_000))
@@ -333,15 +337,50 @@ async def test_a_death_that_two_senders_told_is_taken_back_by_neither_alone(door
 # --- offers ---------------------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_discharge_with_an_agreed_trigger_waits_for_a_human_and_goes_when_the_discharge_is_undone(door: Door) -> None:
+PROFILE = Profile(triggers=("SPREF",), organisation_type="hospital", sharing_agreement=True)
+
+
+async def discharge_with_trigger(door: Door) -> str:
     body = adt("A03", pid(), pv1(f36="19"), "OBX|1|CE|SPREF||Y", "OBX|2|CE|CONSENT-DIRECT-CARE||Y")
-    profile = Profile(triggers=("SPREF",), organisation_type="hospital", sharing_agreement=True)
-    message = InboundMessage(body, "mllp", None, received_at=NOW, client="ysbyty-prawf", profile=profile)
-    reply = await door.intake.receive(installed()["hospital_hl7v2"], message, a_client("ysbyty-prawf"), "mllp")
-    assert code(reply) == "AA"
+    message = InboundMessage(body, "mllp", None, received_at=NOW, client="ysbyty-prawf", profile=PROFILE)
+    return code(await door.intake.receive(installed()["hospital_hl7v2"], message, a_client("ysbyty-prawf"), "mllp"))
+
+
+async def test_a_discharge_with_an_agreed_trigger_waits_for_a_human_and_goes_when_the_discharge_is_undone(door: Door) -> None:
+    assert await discharge_with_trigger(door) == "AA"
     referral = await door.book.value("SELECT id FROM referral")
     assert (await row(door, referral))["held_reason"] == "offer-to-confirm"
     assert (await facts(door, referral))[0] == "offered"
     await tell(door, "A13", pid(), pv1())
     assert (await row(door, referral))["closed_at"] is not None
     assert (await facts(door, referral))[-1] == "closed"
+
+
+async def test_a_discharge_that_is_told_again_offers_once_and_anew_only_after_it_was_undone(door: Door) -> None:
+    for expected in (1, 1):
+        assert await discharge_with_trigger(door) == "AA"
+        assert await door.book.value("SELECT count(*) FROM referral") == expected
+    await tell(door, "A13", pid(), pv1())
+    assert await discharge_with_trigger(door) == "AA"
+    assert await door.book.value("SELECT count(*) FROM referral") == 2
+
+
+# --- nobody waits for ever ------------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stay_whose_end_is_never_told_comes_to_a_human(door: Door) -> None:
+    referral = await accepted(door)
+    await tell(door, "A01", pid(), pv1())
+    for _ in range(2):
+        await door.book.overdue(referral)
+        await Watch(door.book.ledger, policy()).once()
+        assert await items(door, referral) == ["long-stay"]
+    after = await row(door, referral)
+    assert (after["clock"], after["left"] > 0) == (Clock.STAY, True)
+
+
+def test_a_policy_may_say_how_long_a_stay_is_waited_for_and_need_not() -> None:
+    said = clocks().seconds(Clock.STAY, "routine", NOW)
+    assert 26 * 86400 <= said <= 40 * 86400, "twenty working days"
+    body = files("hub.deciding").joinpath("policies/2026-1.toml").read_bytes().replace(b"[clocks]", b'[clocks]\nstay.routine = { length = 3, unit = "hours" }')
+    assert PolicyClocks(read_policy(body)).seconds(Clock.STAY, "routine", NOW) == 3 * 3600
