@@ -72,12 +72,12 @@ def translate(message: InboundMessage) -> Translation:
 def _missing(form: Form) -> Iterator[Issue]:
     """What must be there, in the order of the page; the words are those of the way by which it came."""
     about = "myself" if form.way == "myself" else "other"
+    if form.way != "myself" and not form.get("helper_name"):
+        yield Issue(Reason.REQUIRED, "helper_name", "self_referral.helper-name")
     if not form.get("family"):
         yield Issue(Reason.REQUIRED, "family", f"self_referral.family.{about}")
     if not reachable(form):
         yield Issue(Reason.REQUIRED, "contact", f"self_referral.contact.{about}")
-    if form.way != "myself" and not form.get("helper_name"):
-        yield Issue(Reason.REQUIRED, "helper_name", "self_referral.helper-name")
     if not form.says("consent"):
         yield Issue(Reason.REQUIRED, "consent", f"self_referral.consent.{about}")
 

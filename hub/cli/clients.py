@@ -27,6 +27,7 @@ from hub.security.kafka_access import KafkaAccess
 from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
 from hub.security.scopes import USUAL, Scope
 from hub.settings import Settings, load
+from hub.web import link_path
 from schemas.profile import FeedbackWay, Profile, SourceCode
 
 USAGE = 64
@@ -111,6 +112,24 @@ def renew(client: Annotated[str, typer.Argument(help="Its id.")]) -> None:
         return await renew_client(hub.pool, hub.sealing, client)
 
     _issue(_run(work))
+
+
+@app.command()
+def link(
+    client: Annotated[str, typer.Argument(help="Its id.")],
+    call_handler: Annotated[bool, typer.Option("--call-handler", help="For people who fill in the form by telephone or from paper.")] = False,
+) -> None:
+    """Print the addresses of the referral form for an organisation's staff: no system and no key needed. Revoking the client ends them."""
+    way = "call-handler" if call_handler else "professional"
+
+    async def work(hub: Hub) -> dict[str, object] | None:
+        known = any(row["id"] == client and row["revoked_at"] is None for row in await list_clients(hub.pool))
+        return {language: link_path(hub.sealing, client, way, language) for language in ("en", "cy")} if known else None
+
+    found = _run(work)
+    if found is None:
+        _stop(f"There is no client {client} that is not revoked.")
+    _say({"client": client, "way": way, **found})
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from hub.web.asking import Asked, Fault, faults_of, form_page, to_be_checked
 from hub.web.looking import reference_of_request
 from hub.web.own_client import FORM_CLIENT
 from hub.web.parts import Desk
-from hub.web.rendering import Language, Page, reply
+from hub.web.rendering import OTHER, Language, Page, reply
 from hub.web.same_site import from_our_page
 from hub.web.sent import Told, sent_page
 from hub.web.tokens import TOO_FAST, FormToken, Trust, is_request, issued_in, read_link, trust
@@ -57,7 +57,7 @@ class Referring:
         async def respond(request: HttpRequest, language: Language) -> HttpReply:
             sender = self._sender(name, request.head)
             if sender is None:
-                return self._closed(name, language)
+                return self._closed(name, language, request.head.params)
             asked = Asked(name, sender.way, language, self._fresh(sender), Typed(), request.head.params, _named(sender))
             return self._shown(asked, headers=_GOING_BACK)
 
@@ -77,7 +77,7 @@ class Referring:
         async def respond(request: HttpRequest, language: Language) -> HttpReply:
             sender, typed = self._sender(name, request.head), read_typed(request.body)
             if sender is None:
-                return self._closed(name, language)
+                return self._closed(name, language, request.head.params)
             token = FormToken(typed.get("request"), issued_in(typed.get("token")), sender.client.id, sender.way)
             asked = Asked(name, sender.way, language, token, typed, request.head.params, _named(sender))
             return self._held_back(asked, request.head) or await self._send(asked, sender)
@@ -149,9 +149,9 @@ class Referring:
     def _shown(self, asked: Asked, notice: str | None = None, status: int = 200, headers: Headers = ()) -> HttpReply:
         return form_page(self.desk, replace(asked, notice=notice), status, headers)
 
-    def _closed(self, name: str, language: Language) -> HttpReply:
+    def _closed(self, name: str, language: Language, params: Mapping[str, str]) -> HttpReply:
         status = 404 if name == "organisation" else 503
-        return reply(Page("closed.html", language, self.desk.shown, {"name": name}), status)
+        return reply(Page("closed.html", language, self.desk.shown, {"name": name}, address(name, OTHER[language], **params)), status)
 
     def _fresh(self, of: _Sender | FormToken, *, earlier: int = 0) -> FormToken:
         client = of.client.id if isinstance(of, _Sender) else of.client

@@ -127,7 +127,7 @@ MISSING: list[tuple[dict[str, Any], list[str]]] = [
     ({"consent": None}, ["consent"]),
     ({"consent": "no"}, ["consent"]),
     ({"way": "someone-else"}, ["helper_name"]),  # who filled it in is somebody else
-    ({"way": "professional", "phone": None}, ["contact", "helper_name"]),
+    ({"way": "professional", "phone": None}, ["helper_name", "contact"]),
     ({"family": None, "phone": None, "consent": None}, ["family", "contact", "consent"]),  # all at once, in the order of the page
 ]
 

@@ -155,3 +155,14 @@ async def test_what_cannot_be_done_is_a_plain_sentence_and_an_exit_code(hub: Hub
         assert (ended.code, ended.out) == (code, ""), (why, ended)
         assert ended.err.strip(), why
     assert (await hub("list")).out == ""
+
+
+async def test_an_organisation_is_given_the_forms_address_for_its_staff(hub: Hub) -> None:
+    assert (await hub("add", "tai-prawf", "--type", "housing")).code == 0
+    given = (await hub("link", "tai-prawf")).line
+    assert str(given["en"]).startswith("/refer/organisation/tai-prawf.p.")
+    assert str(given["cy"]).startswith("/cyfeirio/sefydliad/tai-prawf.p.")
+    assert (await hub("link", "tai-prawf", "--call-handler")).line["way"] == "call-handler"
+    await hub("revoke", "tai-prawf")
+    refused = await hub("link", "tai-prawf")
+    assert (refused.code, refused.out) == (64, "")
