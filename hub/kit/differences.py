@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
-
-from schemas.codes.needs import need_of
 
 Json = Any  # Any: a line of `hub translate`
 
@@ -43,13 +41,11 @@ def masked(path: str, value: Json) -> str:
     return f"{type(value).__name__} of {len(value)}" if isinstance(value, (dict, list)) else "number"
 
 
-def unmapped(line: Json) -> Iterator[str]:
-    """The codes of a reading that are no need of the hub's, as `system|code`, and the places of codes that it did not know."""
-    for fact in line["facts"]:
-        for need in (fact["referral"] or {}).get("needs", ()):
-            if not need_of(need["system"], need["code"]):
-                yield f"need {need['system'] or '-'}|{code(need['code'])}"
-    yield from (f"unknown at {re.sub(r'[0-9]+', '', warning['at'])}" for warning in line["warnings"] if warning["reason"] == "code-unknown")
+def unmapped(lines: Sequence[Json], needs: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The codes of one message that its side did not map: `needs` as `need system|code`, and the places of other codes that it did not know."""
+    yield from (f"need {system or '-'}|{code(sent)}" for system, sent in needs)
+    warnings = (warning for line in lines for warning in line["warnings"])
+    yield from (f"unknown at {re.sub(r'[0-9]+', '', warning['at'])}" for warning in warnings if warning["reason"] == "code-unknown")
 
 
 def code(sent: str) -> str:

@@ -23,6 +23,8 @@ from hub.kit.differences import differing, unmapped
 ROOT = Path(__file__).resolve().parents[2]
 _OURS = ("hub", "connectors", "schemas")
 _PATIENCE = 600
+Read = Mapping[str, Any]
+"""What a side made of one message: `lines` of `hub translate`, and `needs`, the codes that are no need of its lists. Any: JSON."""
 
 # What each side runs, given to Python as text: it uses only what `hub translate` has had since it was published.
 _READER = """
@@ -32,6 +34,7 @@ from hub.cli.translate import Given, lines
 from hub.deciding.policy import load_policy
 from hub.deciding.triage import triage
 from hub.registry import Registered
+from schemas.codes.needs import need_of
 from schemas.fhir.strict_json import dump
 from schemas.manifest import read_manifest
 from schemas.profile import Profile
@@ -46,7 +49,9 @@ for number, line in enumerate(sys.stdin):
         made = list(lines(one, str(number), base64.b64decode(said["body"]), given, lambda r: triage(r, policy).contract()))
     except Exception as fault:
         made = [{"outcome": "bug " + type(fault).__name__, "facts": [], "warnings": [], "ignored": None, "rejected": None}]
-    sys.stdout.buffer.write(dump(made) + b"\\n")
+    needs = [need for line in made for fact in line["facts"] for need in (fact["referral"] or {}).get("needs", ())]
+    unknown = [[need["system"], need["code"]] for need in needs if not need_of(need["system"], need["code"])]
+    sys.stdout.buffer.write(dump({"lines": made, "needs": unknown}) + b"\\n")
 """
 
 
@@ -105,29 +110,29 @@ def shadowed(name: str, asked: Asked) -> Report:
     return _report(name, asked.against, before, after)
 
 
-def _report(name: str, against: str, before: Sequence[Any], after: Sequence[Any]) -> Report:  # Any: lists of lines
+def _report(name: str, against: str, before: Sequence[Read], after: Sequence[Read]) -> Report:
     found: dict[str, Counter[str]] = {}
     changed = 0
     for pair in zip(before, after, strict=True):
-        differs = list(differing(*(_without_file(lines) for lines in pair)))
+        differs = list(differing(*(_without_words(side["lines"]) for side in pair)))
         changed += bool(differs)
         for path, how in differs:
             found.setdefault(path.removeprefix("[]."), Counter())[how] += 1
-    counts = [Counter(code for lines in side for line in lines for code in unmapped(line)) for side in (before, after)]
+    counts = [Counter(code for read in side for code in unmapped(read["lines"], read["needs"])) for side in (before, after)]
     codes = {code: (counts[0][code], counts[1][code]) for code in sorted(counts[0].keys() | counts[1].keys())}
     return Report(name, against, len(before), changed, {path: dict(found[path].most_common()) for path in sorted(found)}, codes)
 
 
-def _without_file(lines: Any) -> Any:  # Any: lines of `hub translate`; texts are words, which reasons already stand for
+def _without_words(lines: Any) -> Any:  # Any: lines of `hub translate`; texts are words, which reasons already stand for
     if isinstance(lines, dict):
-        return {key: _without_file(value) for key, value in lines.items() if key not in ("file", "text", "fullUrl", "reference")}
-    return [_without_file(one) for one in lines] if isinstance(lines, list) else lines
+        return {key: _without_words(value) for key, value in lines.items() if key not in ("file", "text", "fullUrl", "reference")}
+    return [_without_words(one) for one in lines] if isinstance(lines, list) else lines
 
 
 # --- the two sides ----------------------------------------------------------------------------------------------------------------------
 
 
-def _read(sources: Path, name: str, messages: Iterable[Message]) -> list[Any]:  # Any: the lines of each message
+def _read(sources: Path, name: str, messages: Iterable[Message]) -> list[Read]:
     asked = "".join(one.line for one in messages).encode()
     command = [sys.executable, "-c", _READER, name]
     done = subprocess.run(command, input=asked, capture_output=True, cwd=sources, timeout=_PATIENCE, check=False)  # noqa: S603  our own code

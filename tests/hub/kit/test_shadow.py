@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -145,6 +144,6 @@ def test_every_place_that_differs_is_found_once_whatever_its_shape() -> None:
 
 
 def test_codes_that_no_need_has_are_named_with_their_system() -> None:
-    needs = [{"system": "http://snomed.info/sct", "code": "999999999", "display": "x"}, {"system": "", "code": "Prawf", "display": None}]
-    line = {"facts": [{"referral": {"needs": needs}}, {"referral": None}], "warnings": [{"reason": "code-unknown", "at": f"PID[{len(str(uuid4()))}]-15"}]}
-    assert list(unmapped(line)) == ["need http://snomed.info/sct|999999999", "need -|text of 5", "unknown at PID[]-"]
+    needs = [["http://snomed.info/sct", "999999999"], ["", "Prawf"]]
+    line = {"warnings": [{"reason": "code-unknown", "at": "PID[1]-15"}, {"reason": "invalid", "at": "PID[1]-7"}]}
+    assert list(unmapped([line], needs)) == ["need http://snomed.info/sct|999999999", "need -|text of 5", "unknown at PID[]-"]
