@@ -27,7 +27,7 @@ _PRIORITIES = ("routine", "urgent", "asap", "stat")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to one item, and where it stands below the response; `question` is the item's own text."""
+    """One answer to one item (`link` is the item's linkId), and where it stands below the response."""
 
     link: str
     value: JsonObject = field(repr=False)
