@@ -7,7 +7,7 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -43,11 +43,17 @@ def plain(words: str) -> str:
 
 def field_of(name: str, agreed: Mapping[str, str]) -> str | None:
     """The field of a column, LEFT_OUT, or None for one that nobody knows. `agreed` is the client's own list."""
-    said = plain(name)
-    own = {plain(written): field for written, field in agreed.items()}.get(said)
+    said = _header(name)
+    own = {_header(written): field for written, field in agreed.items()}.get(said)
     if own is not None:
         return own if own in columns() or own == LEFT_OUT else None
     return _by_name().get(said)
+
+
+@lru_cache(maxsize=2_000)
+def _header(name: str) -> str:
+    """`plain`, once for each name: every row of a file has the same."""
+    return plain(name)
 
 
 @cache

@@ -71,7 +71,7 @@ def read(message: InboundMessage) -> Row:
     except Rejected as fault:
         raise Rejected(fault.reason, [_placed(issue, number) for issue in fault.issues]) from None
     month_first = MONTH_FIRST in message.profile.dialect
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    found: dict[str, list[str]] = defaultdict(list)
     unknown: dict[str, None] = {}
     nested = []
     for name, value in pairs:
@@ -81,8 +81,8 @@ def read(message: InboundMessage) -> Row:
             if known is None:
                 unknown[words] = None
             elif known != LEFT_OUT:
-                found[known].setdefault(_bare(known, words, month_first), words)
-    cells = {name: tuple(values.values()) for name, values in found.items()}
+                found[known].append(words)
+    cells = {name: _each_once(name, values, month_first) for name, values in found.items()}
     _refuse(number, cells, pairs, nested)
     warnings = [Issue(charset_warning, place(number), "batch.charset-utf-8")] if charset_warning else []
     warnings += [Issue(Reason.UNKNOWN_ELEMENT, place(number), "batch.unknown-columns", {"count": str(len(unknown))})] if unknown else []
@@ -93,6 +93,15 @@ def read(message: InboundMessage) -> Row:
 def _bare(name: str, value: str, month_first: bool) -> str:
     """What two ways of writing one thing have in common: no capitals, accents, spaces and points; a date's day."""
     return (fhir_day(value, month_first=month_first) if name in _DATES else None) or plain(value).replace(" ", "") or value
+
+
+def _each_once(name: str, values: Sequence[str], month_first: bool) -> tuple[str, ...]:
+    if len(values) == 1:
+        return (values[0],)
+    found: dict[str, str] = {}
+    for words in values:
+        found.setdefault(_bare(name, words, month_first), words)
+    return tuple(found.values())
 
 
 def _is_nested(value: object) -> bool:

@@ -16,7 +16,7 @@ from schemas.rejection import Issue, Reason, Rejected
 
 AT_ONCE = 16
 """So many messages of one file are on their way at a time: others at the door need not wait behind it."""
-MOST_AT_A_DOOR = 2_000
+MOST_AT_A_DOOR = 1_000
 """So many a sender may wait for; a longer file comes by the drop folder, or in parts."""
 _LATER = (425, 429, 503)
 _TOLD_EVERY = 200
