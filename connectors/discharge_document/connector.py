@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-
-from connectors.discharge_document.document import bundle_identifier, read_document
+from connectors.discharge_document.document import fingerprint, read_document
 from connectors.discharge_document.facts import translated
+from schemas.events import FactType
 from schemas.fhir.build import operation_outcome
 from schemas.fhir.strict_json import JsonObject
-from schemas.messages import Accepted, Committed, Identifier, InboundMessage, Outcome, Reply, RequestKey, Translation
+from schemas.messages import Committed, InboundMessage, Outcome, Reply, RequestKey, Translation
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import accept_faults, content_faults, etag, guid, other_reply, preferences, refuse, resource_reply
 from schemas.words import Text, text
 
 
 def identify(message: InboundMessage) -> RequestKey:
-    """The key is Idempotency-Key, else X-Request-Id, else the document's own identifier; the journey X-Correlation-Id.
+    """The key is Idempotency-Key, else X-Request-Id, else what the document says; the journey X-Correlation-Id.
 
-    The condition is the document's identifier: the same document under a new request id is no second referral. Raises Rejected with every
-    fault of the headers at once.
+    The condition is the document itself: sent again under a new request id it is no second referral. Raises Rejected with every fault of the
+    headers at once.
     """
     headers = message.headers or {}
     found: dict[str, str | None] = {}
@@ -28,17 +27,12 @@ def identify(message: InboundMessage) -> RequestKey:
             found[name] = guid(headers, name)
         except Rejected as fault:
             faults += fault.issues
-    own = bundle_identifier(message.body)
+    own = fingerprint(message.body)
     if own is None and not headers.get("idempotency-key") and not headers.get("x-request-id"):
-        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "discharge.request-id"))
+        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "rest.request-id"))
     refuse(faults)
-    key = found.get("Idempotency-Key") or found.get("X-Request-Id") or _hashed(own)
+    key = found.get("Idempotency-Key") or found.get("X-Request-Id") or (own.value if own else "")
     return RequestKey(key, found.get("X-Correlation-Id"), (own,) if own else ())
-
-
-def _hashed(own: Identifier | None) -> str:
-    """An identifier that may name a person does not stand in a key."""
-    return "document-" + hashlib.sha256(f"{own.system}|{own.value}".encode() if own else b"").hexdigest()[:40]
 
 
 def translate(message: InboundMessage) -> Translation:
@@ -57,14 +51,18 @@ def _journey(message: InboundMessage) -> str | None:
 # --- the answer -------------------------------------------------------------------------------------------------------------------------
 
 
+_BEGINS = (FactType.RECEIVED, FactType.OFFERED)
+
+
 def answer(message: InboundMessage, outcome: Outcome) -> Reply:
     """201 with Location and ETag for a referral or an offer; 200 with what was done, or why nothing was; else as FHIR's REST interface says."""
     if not isinstance(outcome, Committed):
         return other_reply(message, outcome, text("discharge.refused"))
-    begun = [one for one in outcome.accepted if any(resource.get("resourceType") == "ServiceRequest" for resource in one.resources)]
+    begun = [one for one in outcome.accepted if one.fact in _BEGINS]
     if not begun:
         return resource_reply(message, 200, _said(outcome))
-    request = next(one for one in begun[0].resources if one.get("resourceType") == "ServiceRequest" and one.get("intent") != "filler-order")
+    ours = (one for one in begun[0].resources if one.get("resourceType") == "ServiceRequest" and one.get("intent") != "filler-order")
+    request = next(ours, {})
     headers = [("Location", f"/fhir/ServiceRequest/{request.get('id', begun[0].referral_id)}"), etag(request, begun[0].version)]
     held = any(one.held for one in begun)
     wants_nothing = preferences(message.headers).get("return") == "minimal" and not held
@@ -77,14 +75,10 @@ def _said(outcome: Committed) -> JsonObject:
     for one in outcome.accepted:
         issues += _told(one.next_step)
         issues += operation_outcome([Issue(one.held, "")] if one.held else [], "warning")["issue"]
-        issues += _told(text("rest.reference", ref=one.ref)) if _is_new(one) else []
+        issues += _told(text("rest.reference", ref=one.ref)) if one.fact in _BEGINS else []
     if not outcome.accepted:
         issues += operation_outcome([Issue(outcome.ignored or Reason.NOTHING_FOR_US, "")], "information")["issue"]
     return {"resourceType": "OperationOutcome", "issue": [*issues, *operation_outcome(outcome.warnings, "warning")["issue"]]}
-
-
-def _is_new(one: Accepted) -> bool:
-    return bool(one.resources)
 
 
 def _told(words: Text) -> list[JsonObject]:

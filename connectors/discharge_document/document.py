@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from connectors.discharge_document.headings import heading_of
 from connectors.discharge_document.plain_text import lines_of
+from schemas.fhir.check import fhir_path
 from schemas.fhir.read import Found, JsonObject, Message, identifiers, objects, string
-from schemas.fhir.strict_json import Caps, parse
+from schemas.fhir.strict_json import Caps, dump, parse
+from schemas.fhir.validators import Path
 from schemas.messages import Identifier
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import refuse, type_fault
@@ -18,6 +20,7 @@ CAPS = Caps(keys=20_000, string=1_048_576)
 """A document is larger than a request, and may hold a letter as an attachment."""
 LONGEST_TEXT = 65_536
 MOST_ENTRIES = 500
+FINGERPRINT = "urn:hub:document:sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +53,28 @@ class Document:
     warnings: tuple[Issue, ...] = ()
 
     @property
+    def fingerprint(self) -> Identifier:
+        """By which we know it again."""
+        return _fingerprint(self.bundle)
+
+    @property
     def identifiers(self) -> tuple[Identifier, ...]:
         """By which its sender knows it."""
         return tuple(dict.fromkeys((*_named(self.composition.resource), *_named(self.bundle))))
 
 
-def bundle_identifier(body: bytes) -> Identifier | None:
-    """The document's own identifier; None when it has none, or cannot be read at all."""
+def fingerprint(body: bytes) -> Identifier | None:
+    """What the same document has in common however often and in whatever envelope it is sent; None when it cannot be read."""
     try:
-        bundle = _document_bundle(parse(body, CAPS))
+        return _fingerprint(_document_bundle(parse(body, CAPS)))
     except Rejected:
         return None
-    return next(iter(_named(bundle)), None)
 
 
 def read_document(body: bytes) -> Document:
     """The document of a body: a Bundle of type document, or the one that a message Bundle carries. Raises Rejected with every fault."""
     parsed = parse(body, CAPS)
-    faults = list(_everywhere(parsed, str(parsed.get("resourceType"))))
+    faults = list(_everywhere(parsed, ()))
     try:
         bundle = _document_bundle(parsed)
     except Rejected as fault:
@@ -83,6 +90,15 @@ def read_document(body: bytes) -> Document:
     warnings = () if first is composition.resource else (Issue(Reason.RULE_NOT_MET, "Bundle.entry[0].resource", "discharge.composition-first"),)
     sections = tuple(_sections(composition.resource, composition.path, message, ()))
     return Document(body, bundle, message, composition, sections, warnings)
+
+
+_OF_THE_SENDING = frozenset({"id", "meta", "timestamp", "signature"})
+
+
+def _fingerprint(bundle: JsonObject) -> Identifier:
+    """Of its identifier and all that it says: an amended document under the old identifier is another, and may tell of a risk or a death."""
+    said = {name: value for name, value in bundle.items() if name not in _OF_THE_SENDING}
+    return Identifier(FINGERPRINT, hashlib.sha256(dump(said, sort=True)).hexdigest())
 
 
 def _named(resource: JsonObject) -> Iterator[Identifier]:
@@ -117,19 +133,23 @@ def _release(composition: JsonObject) -> Iterator[Issue]:
             yield Issue(Reason.UNSUPPORTED_VERSION, f"Composition.{name}", "discharge.release", {"element": name})
 
 
-def _everywhere(node: object, path: str) -> Iterator[Issue]:
+_TURNS = {"modifierExtension": None, "implicitRules": "discharge.implicit-rules"}
+
+
+def _everywhere(node: object, where: Path) -> Iterator[Issue]:
     """What may turn the meaning round wherever it stands, and a text that is longer than a text can be; depth is bounded by the parser."""
     if isinstance(node, dict):
         for name, value in node.items():
-            at = f"{path}.{name}" if re.fullmatch(r"\w{1,48}", name) else f"{path}.?"
-            if name in ("modifierExtension", "implicitRules") and value:
-                yield Issue(Reason.UNKNOWN_MODIFIER, at, None if name == "modifierExtension" else "discharge.implicit-rules")
+            if name in _TURNS and value:
+                yield Issue(Reason.UNKNOWN_MODIFIER, fhir_path("Bundle", (*where, name)), _TURNS[name])
+            if isinstance(value, (dict, list)):
+                yield from _everywhere(value, (*where, name))
             elif isinstance(value, str) and len(value) > LONGEST_TEXT and name != "data":
-                yield Issue(Reason.TOO_LARGE, at, "fhir.json.string", {"limit": str(LONGEST_TEXT)})
-            yield from _everywhere(value, at)
+                yield Issue(Reason.TOO_LARGE, fhir_path("Bundle", (*where, name)), "fhir.json.string", {"limit": str(LONGEST_TEXT)})
     elif isinstance(node, list):
         for index, item in enumerate(node):
-            yield from _everywhere(item, f"{path}[{index}]")
+            if isinstance(item, (dict, list)):
+                yield from _everywhere(item, (*where, index))
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from connectors.discharge_document.asking import Verdict
 from connectors.discharge_document.carried import Carrier, full_url
@@ -34,9 +35,9 @@ def translated(document: Document, message: InboundMessage, journey: str | None)
     if status == "preliminary":
         return _ignored(reading, Reason.NOTHING_FOR_US, Issue(Reason.NOTHING_FOR_US, "Composition.status", "discharge.preliminary"))
     if asked.coded:
-        return _together(reading, [referral_fact(reading, FactType.RECEIVED, one) for one in asked.coded])
+        return _begun(reading, [referral_fact(reading, FactType.RECEIVED, one) for one in asked.coded])
     if asked.plainly:
-        return _together(reading, [referral_fact(reading, FactType.RECEIVED, None)])
+        return _begun(reading, [referral_fact(reading, FactType.RECEIVED, None)])
     return _offer_or_nothing(reading)
 
 
@@ -45,7 +46,7 @@ def _offer_or_nothing(reading: Reading) -> Translation:
     if asked.verdict is Verdict.DECLINED:
         return _ignored(reading, Reason.DISCHARGE_WITHOUT_TRIGGER, Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, _named_at(asked), "discharge.declined"))
     if at is not None and reading.stay.may_be_offered:
-        return _together(reading, [referral_fact(reading, FactType.OFFERED, None, at)])
+        return _begun(reading, [referral_fact(reading, FactType.OFFERED, None, at)])
     if at is not None:
         return _ignored(reading, Reason.DISCHARGE_WITHOUT_TRIGGER, Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, at, "discharge.not-discharged"))
     said = [Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, f"{one.path}.status", "discharge.not-in-force") for one in asked.not_in_force]
@@ -60,6 +61,13 @@ def _named_at(asked: Asked) -> str:
 
 def _ignored(reading: Reading, reason: Reason, *said: Issue) -> Translation:
     return Translation((), (*said, *reading.warnings), reason)
+
+
+def _begun(reading: Reading, facts: list[Fact]) -> Translation:
+    """The first is known again by the document: whoever sends it once more hears of that one."""
+    about = facts[0].about
+    first = replace(facts[0], about=replace(about, identifiers=(*about.identifiers, reading.document.fingerprint)))
+    return _together(reading, [first, *facts[1:]])
 
 
 def _together(reading: Reading, facts: list[Fact]) -> Translation:

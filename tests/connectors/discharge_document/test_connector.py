@@ -14,11 +14,11 @@ from hub.deciding.policy import load_policy
 from hub.deciding.triage import Result, triage
 from schemas.events import FactType
 from schemas.fhir.check import check
-from schemas.messages import Accepted, Committed, Existing, Identifier, InboundMessage, InFlight, NotStored, Repeated, Translation
+from schemas.messages import Accepted, Committed, Existing, InboundMessage, InFlight, NotStored, Repeated, Translation
 from schemas.profile import Profile
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.words import Text
-from tests.connectors.discharge_document.documents import BUNDLE_ID, GUID, PATIENT, PLAN, REQUEST, SCT, document, message, section
+from tests.connectors.discharge_document.documents import GUID, PATIENT, PLAN, REQUEST, SCT, document, message, section
 
 NEXT = Text("We look for somebody now.", "Rydym yn chwilio am rywun nawr.")
 SECRET = "Zzgwdihw"
@@ -39,22 +39,42 @@ def unnumbered(sent: dict[str, Any]) -> InboundMessage:
 # --- identify ---------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_request_id_is_the_key_and_the_documents_own_identifier_the_condition() -> None:
+def test_the_request_id_is_the_key_and_the_document_the_condition() -> None:
     key = identify(message(document(), x_correlation_id=GUID))
-    assert (key.key, key.journey, key.condition) == (GUID, GUID, (Identifier("", BUNDLE_ID),))
+    assert (key.key, key.journey, len(key.condition)) == (GUID, GUID, 1)
 
 
-def test_without_a_request_id_the_documents_identifier_is_the_key_but_not_as_it_was_written() -> None:
+def test_without_a_request_id_what_the_document_says_is_the_key_and_names_nobody() -> None:
     one, other = (identify(unnumbered(document() | {"identifier": {"value": value}})) for value in ("9990000018", "b"))
-    assert one.key.startswith("document-")
     assert one.key != other.key
     assert "9990000018" not in one.key
 
 
-def test_a_document_without_any_id_is_refused() -> None:
+def test_a_body_that_is_no_document_and_has_no_id_is_refused_for_its_headers() -> None:
     with pytest.raises(Rejected) as refused:
-        identify(unnumbered(document() | {"identifier": None}))
+        identify(unnumbered({"resourceType": "Bundle"}))
     assert [issue.at for issue in refused.value.issues] == ["X-Request-Id"]
+
+
+SAME: list[tuple[str, dict[str, Any], bool]] = [
+    ("sent again at another time", {"timestamp": "2026-03-02T00:00:00Z", "meta": {"lastUpdated": "2026-03-02T00:00:00Z"}, "id": "x"}, True),
+    ("another document", {"identifier": {"value": "b"}}, False),
+    ("amended under the same identifier", {"entry": document(status="amended")["entry"]}, False),
+    ("of a death under the same identifier", {"entry": document(resources=(PATIENT | {"deceasedBoolean": True},))["entry"]}, False),
+]
+
+
+@pytest.mark.parametrize(("why", "changed", "same"), SAME, ids=[why for why, _, _ in SAME])
+def test_a_document_is_the_same_by_what_it_says(why: str, changed: dict[str, Any], same: bool) -> None:
+    assert (identify(message(document() | changed)).condition == identify(message(document())).condition) is same, why
+
+
+def test_it_is_the_same_in_an_envelope_and_of_two_requests_the_first_is_known_by_it() -> None:
+    bare = document(resources=(REQUEST, REQUEST | {"id": "s2"}))
+    enveloped = {"resourceType": "Bundle", "type": "message", "entry": [{"resource": {"resourceType": "MessageHeader"}}, {"resource": bare}]}
+    condition = identify(message(bare)).condition
+    assert identify(message(enveloped)).condition == condition
+    assert [condition[0] in fact.about.identifiers for fact in translate(message(bare)).facts] == [True, False]
 
 
 # --- what goes on -----------------------------------------------------------------------------------------------------------------------
