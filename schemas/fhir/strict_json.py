@@ -94,21 +94,22 @@ def _text(body: bytes, caps: Caps) -> str:
     raise _rejected(Reason.ENCODING, where, "fhir.json.not-utf8")
 
 
-_BRACKET_OR_STRING = re.compile(r'[\[\]{}]|"(?:[^"\\]+|\\.)*+"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def _check_depth(written: str, caps: Caps) -> None:
-    """Before any recursive parser sees the text; brackets within strings do not count."""
+    """Before any recursive parser sees the text; brackets within strings do not count. What follows a quote that never ends is string: the
+    parser sees it so too."""
     if written.count("{") + written.count("[") <= caps.depth:
         return
+    plain = written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
     depth = 0
-    for found in _BRACKET_OR_STRING.finditer(written):
-        first = written[found.start()]
-        if first in "{[":
+    for bracket in _BRACKET.findall("".join(plain.split('"')[::2])):
+        if bracket in "{[":
             depth += 1
             if depth > caps.depth:
                 raise _rejected(Reason.TOO_DEEP, "$", "fhir.json.too-deep", limit=str(caps.depth))
-        elif first in "}]":
+        else:
             depth -= 1
 
 
