@@ -55,7 +55,7 @@ class Desk:
     sending: Buckets = field(default_factory=lambda: Buckets(1.0, 60))
     everybody: Buckets = field(default_factory=lambda: Buckets(50.0, 500))
     looking: Buckets = field(default_factory=lambda: Buckets(0.2, 30))
-    references: Buckets = field(default_factory=lambda: Buckets(1 / 600, 5))
+    references: Buckets = field(default_factory=lambda: Buckets(1 / 120, 10))
 
 
 def desk_of(hub: Hub, receive: Receive) -> Desk:
