@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -12,7 +13,7 @@ from hub.deciding.policy import load_policy
 from hub.deciding.triage import triage
 from schemas.fhir.check import check
 from schemas.messages import InboundMessage
-from schemas.rejection import Rejected
+from schemas.rejection import Issue, Rejected
 from tests.connectors.self_referral.test_connector import LEAST, NOW
 
 CANARY = "ZQXJ"
@@ -84,8 +85,14 @@ BODIES: dict[str, bytes] = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_an_awkward_body_is_read_or_refused(body: bytes) -> None:
     for ask in (connector.translate, connector.identify):
-        try:
-            ask(InboundMessage(body, received_at=NOW))
-        except Rejected as refused:
-            assert refused.issues
-            assert CANARY not in str(refused) + "".join(f"{one.at} {one.text} {one.params}" for one in refused.issues)
+        issues = refused(ask, InboundMessage(body, received_at=NOW))
+        assert CANARY not in "".join(f"{one.at} {one.text} {one.params}" for one in issues)
+
+
+def refused(ask: Callable[[InboundMessage], object], message: InboundMessage) -> tuple[Issue, ...]:
+    """Why it was refused; empty when it was read."""
+    try:
+        ask(message)
+    except Rejected as rejected:
+        return rejected.issues
+    return ()
