@@ -75,6 +75,8 @@ def test_its_code_is_not_imported_before_it_is_used(garden: Path) -> None:
         (("referral.received.v1", "referral.recieved.v1"), "emits"),  # a fact that does not exist
         (('"done"', '"perfect"'), "score"),  # an honest card knows three marks
         (('path = "/planted"', 'path = "/plan ted"'), "path"),  # not a path
+        (('path = "/planted"', 'path = "/planted"\nmany = true'), "together"),  # files are taken there, and nobody tells their messages apart
+        (('path = "/planted"', 'path = "/planted"\nfolder = "<client>"'), "listeners"),  # one listener is one place
         (('method = "POST"\n', ""), "listeners"),  # a path without a method
         (('"being there" = "done"', ""), "score card"),  # nothing claimed, nothing admitted
         (("title", "tit le"), "TOML"),  # not TOML at all
