@@ -127,7 +127,7 @@ class MllpListener:
 async def _close(writer: asyncio.StreamWriter, seconds: float) -> None:
     """Close once what was written is sent, or after `seconds` whether or not it is."""
     writer.close()
-    with suppress(ConnectionError, TimeoutError):
+    with suppress(ConnectionError, TimeoutError, ssl.SSLError):
         async with asyncio.timeout(seconds):
             await writer.wait_closed()
     writer.transport.abort()
@@ -149,7 +149,7 @@ class _Connection:
 
     async def serve(self, on_frame: OnFrame, on_fault: OnFault, caps: MllpCaps) -> None:
         deframer, faults = Deframer(caps.frame_bytes, caps.junk_bytes), 0
-        with suppress(ConnectionError, BrokenPipeError):  # the sender has gone: what was committed is answered when it asks again
+        with suppress(ConnectionError, ssl.SSLError):  # the sender has gone: what was committed is answered when it asks again
             while not self._draining:
                 match await self._read(deframer, caps):
                     case Frame(content):

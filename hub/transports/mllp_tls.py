@@ -82,6 +82,7 @@ class TlsServer:
                 continue
             if len(self._hands) >= self._waiting:
                 connection.close()
+                await self._refused(str(address[0]), int(address[1]))
                 continue
             task = asyncio.create_task(self._shake(connection, str(address[0]), int(address[1])))
             self._hands.add(task)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +14,13 @@ from hub.registry import installed
 from hub.security.client import Client, MllpBinding
 from hub.security.clients import Clients
 from hub.security.scopes import Scope
-from hub.transports.mllp import Peer
-from hub.transports.mllp_frames import FrameFault
+from hub.transports.mllp import MllpListener, Peer
+from hub.transports.mllp_frames import FrameFault, framed
+from hub.transports.mllp_tls import server_context
 from schemas.hl7v2 import split
 from schemas.profile import Profile
 from tests.hub.intake.conftest import Door
+from tests.hub.transports.certificates import Authority
 
 OURS = "sha256:" + "ab" * 32
 WARD = Client("ward", "ward", "hospital", frozenset({Scope.REFERRAL_CREATE}), Profile(), mllp=MllpBinding(("10.1.0.0/16",), "PAS", "7A3", (OURS, "ward.wales")))
@@ -114,3 +119,34 @@ async def test_a_referral_is_changed_and_cancelled_by_its_own_number(door: Door,
     rows = await door.book.fetch("SELECT type FROM event ORDER BY version")
     assert [row["type"].split(".")[1] for row in rows] == ["received", "updated", "cancel-requested", "cancelled"]
     assert await told(b"I14", "4") == "AA", "what is cancelled already is cancelled"
+
+
+# --- all of it, over a real line ------------------------------------------------------------------------------------------------------------
+
+
+async def test_over_tls_a_ward_is_let_in_by_its_own_certificate_and_another_ward_s_opens_nothing(door: Door, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, mine, theirs = (authority.issue(name) for name in ("hub", "ward-1", "ward-2"))
+    bound = {
+        "one": MllpBinding(("127.0.0.0/8",), "ONE", "7A3", (f"sha256:{mine.fingerprint}",)),
+        "two": MllpBinding(("127.0.0.0/8",), "TWO", "7A3", ("ward-2",)),
+    }
+    clients = Clients(door.book.ledger.pool, door.book.ledger.sealing, _clients={id_: replace(WARD, id=id_, mllp=one) for id_, one in bound.items()})
+    frames = MllpDoor(door.intake, installed()["hospital_hl7v2"], clients)
+    listener = MllpListener("127.0.0.1", 0, frames.on_frame, frames.on_fault, tls=server_context(own.certificate, own.key, authority.own))
+    await listener.start()
+    try:
+        said = [await _answer(listener.port, authority.client(shown), frame(name)) for shown, name in ((mine, "ONE"), (theirs, "TWO"), (theirs, "ONE"))]
+    finally:
+        await listener.stop(2)
+    assert said == ["AA", "AA", "AR"]
+    assert [row["client"] for row in await door.book.fetch("SELECT client FROM referral ORDER BY client")] == ["one", "two"]
+
+
+async def _answer(port: int, tls: ssl.SSLContext, content: bytes) -> str:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+    writer.write(framed(content))
+    async with asyncio.timeout(20):
+        heard = await reader.readuntil(b"\x1c\r")
+    writer.close()
+    return split(heard.strip(b"\x0b\x1c\r")).first("MSA").component(1)
