@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hub.content import bundle_of
 from hub.dispatch.reading import Fact
 from hub.ledger.changes import Locked
+from hub.security.client import Client
 from schemas.addressee import Addressee, Reader, Sender
 from schemas.events import FactType
 from schemas.fhir.contact import Way, read_contact, read_referrer_contact
@@ -54,6 +55,12 @@ def people(fact: Fact, locked: Locked, sender: Sender) -> Iterator[Told]:
     if referrer.asker == "professional":
         by_mail = (Addressee("professional", "mail", sender, email=referrer.email),) if referrer.email and sender.email else ()
         yield Told("professional", by_mail)
+
+
+def organisation(client: Client | None, sender: Sender) -> tuple[Told, ...]:
+    """A referring organisation that is told by e-mail, written to as a professional is: thin, and of nobody by name. Empty where it is told otherwise."""
+    email = client.profile.email if client is not None and client.profile.feedback_by == "email" else None
+    return (Told("professional", (Addressee("professional", "mail", sender, email=email),)),) if email and sender.email else ()
 
 
 def safe_ways(content: bytes) -> tuple[Way, ...]:

@@ -14,14 +14,14 @@ from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import Policy
 from hub.dispatch.consent import carries_content, consents
 from hub.dispatch.packed import packed
-from hub.dispatch.people import CONNECTOR, NOBODY, Told, people
+from hub.dispatch.people import CONNECTOR, NOBODY, Told, organisation, people
 from hub.dispatch.reading import Fact, PrescriberName, read_facts, read_prescribers
 from hub.dispatch.recipients import Known, Recipient, recipients
 from hub.dispatch.wording import contact_by, day_of, words
 from hub.ledger.changes import Amendment, Consumed, Decision, Effects, Locked, NewDelivery, NoEffect
 from hub.ledger.commit import Ledger
 from hub.ledger.delivering import BY_HAND
-from hub.recording import Tree, fhir_task
+from hub.recording import fhir_task, tree_of
 from hub.registry import Registry
 from hub.telemetry import LogEvent, log
 from schemas.addressee import Addressee, Reader, Sender
@@ -93,12 +93,16 @@ class _Composing:
                 yield _by_hand(self.fact, Recipient(Party.OPERATIONS, "operations", None, to.task), Reason.CONSENT_REFUSED.value, b"{}")
                 return
         transports = _transports(to)
-        without_system = tuple(people(self.fact, self.locked, self.stage.sender)) if to.party is Party.REFERRER else ()
+        without_system = self._without_system(to) if to.party is Party.REFERRER else ()
         yield from self._people(to, [one for one in without_system if one.reader == "person" or (to.wants and not transports)])
         if transports and to.wants:
             yield from self._composed(to, transports)
         elif to.wants and not without_system:
             yield from self._told_by_hand(to)
+
+    def _without_system(self, to: Recipient) -> tuple[Told, ...]:
+        """The people of a form; else the organisation, where it is told by e-mail."""
+        return tuple(people(self.fact, self.locked, self.stage.sender)) or organisation(to.client, self.stage.sender)
 
     def _people(self, to: Recipient, told: Sequence[Told]) -> Iterator[NewDelivery]:
         """The person, and a professional without a system, each by the first way that is theirs; a person tells who has none."""
@@ -148,7 +152,7 @@ class _Composing:
     def _notice(self, to: Recipient, id_: UUID) -> Notice:
         fact, locked, who = self.fact, self.locked, self._prescriber()
         by = contact_by(fact, locked.priority, self.stage.clocks)
-        tree = Tree(locked.id, locked.ref, locked.priority, locked.client, locked.now, by)
+        tree = tree_of(locked, by)
         return Notice(
             id=str(id_), fact=fact.type, referral_id=str(locked.id), ref=locked.ref, version=fact.version, occurred_at=fact.time,
             words=self._words(to.party),

@@ -305,3 +305,30 @@ async def _body(bench: Bench, referral: UUID) -> dict[str, Any]:
     ]
     found: dict[str, Any] = orjson.loads(bench.record.ledger.sealing.key(referral, row["sealing_key"]).open(f"delivery|{row['id']}", row["body"]))
     return found
+
+
+EMAILED = Profile(organisation_type="third-sector", sharing_agreement=True, feedback_by="email", email="desk@charity.example")
+
+
+async def test_an_organisation_that_is_told_by_email_reads_what_became_of_its_referral_and_nothing_of_the_person(bench: Bench) -> None:
+    async with mail_server() as box:
+        bench.known.add("elusen-prawf", profile=EMAILED, kind="third-sector")
+        bench.dispatch = Dispatch(bench.record.ledger, bench.known, installed(), policy(), SENDER)
+        referral = await bench.record.create(body=form(), client="elusen-prawf")
+        await bench.record.list_prescriber("p-1", "Gwasanaeth Lles")
+        await bench.record.assign(referral, client=None)
+        await bench.consume(referral)
+        assert await carried(post(bench, box)) == 1
+        assert [to for _, to in box.envelopes] == [["desk@charity.example"]] or [to[0] for _, to in box.envelopes] == ["desk@charity.example"]
+        (said,) = [one.get_content() for one in box.taken]
+        assert "Gwasanaeth Lles" in said
+        assert not [private for private in ("Prawf", "Non", "9990000026", "SA1", ADDRESS) if private in said]
+
+
+async def test_without_a_mail_server_a_person_tells_an_organisation_that_wants_email(bench: Bench) -> None:
+    bench.known.add("elusen-prawf", profile=EMAILED, kind="third-sector")
+    bench.dispatch = Dispatch(bench.record.ledger, bench.known, installed(), policy())
+    referral = await bench.record.create(body=form(), client="elusen-prawf")
+    await bench.record.apply(referral, Update(FactType.CLOSED, Party.OPERATIONS, reason=Reason.NO_SUITABLE_SERVICE, ends=TaskStatus.REJECTED))
+    await bench.consume(referral)
+    assert ("elusen-prawf", "by-hand") in {(recipient, transport) for recipient, transport, *_ in await bench.states(referral)}
