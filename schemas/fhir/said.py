@@ -126,8 +126,8 @@ def _is_no(value: object) -> bool:
 
 # --- text that is wrapped ---------------------------------------------------------------------------------------------------------------
 
-_INLINE = re.compile(r"</?(?:a|b|i|u|em|strong|span|small|font|sub|sup)\b[^>]*>", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_INLINE = re.compile(r"</?(?:a|b|i|u|em|strong|span|small|font|sub|sup)\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")  # stops at the next "<": a text of nothing else would take a time that grows with its square
 
 
 def _without_tags(markup: str) -> str:

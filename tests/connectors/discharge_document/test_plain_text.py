@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.discharge_document.plain_text import lines_of
+from schemas.fhir.said import said_in
 
 SEEN: list[tuple[str, str, tuple[str, ...]]] = [
     ("blocks are lines", "<div><p>One.</p><p>Two.</p></div>", ("One.", "Two.")),
@@ -40,3 +41,8 @@ def test_a_repeated_opening_takes_no_longer_than_its_length(unit: str) -> None:
 @given(st.text(alphabet="<>!-/&;ps cript\u202e\n\"='#x0", max_size=200))
 def test_nothing_raises_and_no_element_is_left(markup: str) -> None:
     assert all(line == line.strip() and "\u202e" not in line for line in lines_of(markup))
+
+
+@pytest.mark.parametrize("unit", ["<", "<a ", "</p"])
+def test_what_triage_hears_takes_no_longer_than_its_length_either(unit: str) -> None:
+    said_in([{"resourceType": "Observation", "text": {"div": unit * 300_000}}])
