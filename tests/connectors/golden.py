@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hub.kit import fixtures as kit
-from hub.registry import installed
+from hub.kit.folders import Folders
 
 CONNECTORS = Path(__file__).resolve().parents[2] / "connectors"
 
@@ -23,4 +23,4 @@ def fixtures() -> list[Path]:
 
 def translated(fixture: Path) -> bytes:
     """The lines as bytes, sorted and indented by nobody: one list, without file names and texts."""
-    return kit.translated(installed()[fixture.parent.parent.name], kit.Fixture(fixture))
+    return kit.translated(Folders.at(None)[fixture.parent.parent.name], kit.Fixture(fixture))
