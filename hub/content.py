@@ -10,6 +10,7 @@ import orjson
 from hub.deciding.triage import Triage
 from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.referral import Referral
+from schemas.rest import referrers_task
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 _CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, string=2 * 2**20)
@@ -43,3 +44,8 @@ def bundle_of(stored: bytes) -> JsonObject:
     """The sender's bundle as it was translated."""
     bundle: JsonObject = parse(stored, _CAPS)["bundle"]
     return bundle
+
+
+def referrers_task_of(stored: bytes) -> JsonObject | None:
+    """A reference to the referrer's own Task, where it sent one; most send none, and then nothing is read."""
+    return referrers_task(bundle_of(stored)) if b'"resourceType":"Task"' in stored else None

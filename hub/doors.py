@@ -38,7 +38,7 @@ async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
     routes += beside.routes(hub.registry, hub.ledger.pool, hub.sealing)
     routes += await web.pages(hub, intake.receive)
-    door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)))
+    door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)), beside.worded(hub.registry))
     server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
     hub.doors.append(lambda: not door.stopping)
     doors.push_async_callback(server.stop, notice=0.2)

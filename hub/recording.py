@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from hub.content import referrers_task_of
 from hub.ledger.changes import Effects, Leave, Locked, NewEvent, NewItem, Waiting
 from hub.staying import expected_out, is_inside
 from schemas.events import FactType, event_id
@@ -44,7 +45,7 @@ class Clocks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is needed to write one referral's Tasks as FHIR, beside their state."""
+    """What is needed to write one referral's Tasks as FHIR, beside their state. `part_of` refers to the referrer's own Task, where it sent one."""
 
     referral_id: UUID
     ref: str
@@ -52,6 +53,12 @@ class Tree:
     requester: str
     now: datetime
     due: datetime | None = None
+    part_of: JsonObject | None = None
+
+
+def tree_of(locked: Locked, due: datetime | None = None) -> Tree:
+    """The same of a referral under its lock."""
+    return Tree(locked.id, locked.ref, locked.priority, locked.client, locked.now, due, referrers_task_of(locked.content))
 
 
 def request_reference(referral_id: UUID) -> str:
@@ -91,7 +98,7 @@ def fhir_task(tree: Tree, task: TaskState, authored: datetime, changed: datetime
             authored_on=_instant(authored),
             last_modified=_instant(max(authored, changed or tree.now)),
             identifiers=({"system": REF_SYSTEM, "value": tree.ref},),
-            part_of=None if coordination else f"Task/{task_id(tree.referral_id, Role.COORDINATION, 1)}",
+            part_of=tree.part_of if coordination else {"reference": f"Task/{task_id(tree.referral_id, Role.COORDINATION, 1)}"},
             requester={"identifier": {"system": "https://hub.example.wales/Id/client", "value": tree.requester}},
             owner={"identifier": {"system": owner_system, "value": task.owner}} if task.owner else None,
             priority=tree.priority,
@@ -181,7 +188,7 @@ class Recorder:
 
     def _event(self, update: Update, result: Applied, beside: tuple[build.Entry, ...], tells: frozenset[Party] | None, focus: str | None) -> NewEvent:
         task = next((one for one in result.changed if one.role is result.move.about), result.state.coordination)
-        tree = Tree(self.locked.id, self.locked.ref, self.locked.priority, self.locked.client, self.locked.now, self._due(result.move))
+        tree = tree_of(self.locked, self._due(result.move))
         tasks = [fhir_task(tree, one, self.locked.created.get(one.id, self.locked.now)) for one in result.changed]
         payload = fact_bundle(update.fact, self.source, (*_entries(tasks), *beside), update.reason)
         return NewEvent(

@@ -145,12 +145,20 @@ def hub_task() -> Schema:
         authoredOn=_INSTANT,
         lastModified=_INSTANT,
     )
+    whole = {"type": "array", "maxItems": 1, "items": {"anyOf": [reference, _referrers_task()]}}
     made["properties"] |= {
-        "for": reference, "partOf": {"type": "array", "maxItems": 1, "items": reference}, "basedOn": {"type": "array", "items": reference},
+        "for": reference, "partOf": whole, "basedOn": {"type": "array", "items": reference},
         "statusReason": reason | {"properties": {**reason["properties"], **words}}, "priority": {"enum": ["routine", "urgent", "asap", "stat"]},
         "requester": party, "owner": party, "restriction": _object(period=_object(end=_INSTANT)), "output": {"type": "array"},
     }  # fmt: skip
     return made
+
+
+def _referrers_task() -> Schema:
+    """The referrer's own Task, of which our coordination Task is part: by its address or by its identifier."""
+    named = {"type": "object", "required": ["value"]}
+    said = {"reference": {"type": "string", "pattern": "^https?://"}, "type": {"const": "Task"}, "identifier": named}
+    return {"type": "object", "required": ["type"], "additionalProperties": False, "properties": said}
 
 
 def _object(**properties: Schema) -> Schema:

@@ -81,7 +81,8 @@ class Target:
 class Fact:
     """One thing that a message says happened. `bundle` is the FHIR message bundle; `referral` only for received, offered, updated and
     consent-changed; `update` only for hand-over and offer facts; `target` only for what a referrer says later of a referral, which is else
-    found by `about`; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …)."""
+    found by `about`; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …). `heard`: every text of a message that
+    takes a referral back, for the screen for risk alone; it is not kept."""
 
     type: FactType
     bundle: JsonObject = field(repr=False)
@@ -90,6 +91,7 @@ class Fact:
     update: TaskUpdate | None = None
     reason: str | None = None
     target: Target | None = None
+    heard: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from schemas.fhir.build import message as message_bundle
 from schemas.fhir.check import FaultKind, check
 from schemas.fhir.prune import prune
 from schemas.fhir.read import JsonObject, Message, objects
+from schemas.fhir.said import said_in
 from schemas.messages import About, Fact, Identifier, InboundMessage, Translation
 from schemas.referral import Referral, read_referral
 from schemas.rejection import Issue, Reason, Rejected
@@ -49,7 +50,8 @@ def translation(message: InboundMessage, body: JsonObject, envelope: Envelope) -
     refuse(checked.faults)
     about = About(journey(message), _identifiers(bundle))
     target = None if fact is FactType.RECEIVED else target_of(envelope.full_url)
-    return Translation((Fact(fact, bundle, about, referral, target=target),), (*envelope.warnings, *checked.warnings, *about_referral))
+    heard = said_in(entry.get("resource") for entry in objects(body.get("entry"))) if fact in _SHORT else ()
+    return Translation((Fact(fact, bundle, about, referral, target=target, heard=heard),), (*envelope.warnings, *checked.warnings, *about_referral))
 
 
 # --- what is sound ----------------------------------------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def translate(message: InboundMessage) -> Translation:
     bundle = message_bundle(message.body, NAME, kind.value, [(None, one) for one in made.resources], focus="ServiceRequest")
     about = About(None, identifiers)
     if action in ("cancel", "withdraw"):
-        return Translation((Fact(kind, bundle, about),), (*about_reference, *made.warnings, *_timeless(message)))
+        return Translation((Fact(kind, bundle, about, heard=made.heard),), (*about_reference, *made.warnings, *_timeless(message)))
     try:
         referral, of_referral = read_referral(bundle, "other", message.profile, message.received_at)
     except Rejected as fault:

@@ -9,6 +9,7 @@ from connectors.fhir_rest.rules import ROOT, WITHDRAWN, modifier_faults
 from schemas.events import FactType
 from schemas.fhir.build import ABSENT_REASON
 from schemas.fhir.build import message as message_bundle
+from schemas.fhir.said import said_in
 from schemas.fhir.strict_json import JsonObject
 from schemas.messages import About, Fact, InboundMessage, Target, Translation
 from schemas.rejection import Issue, Reason
@@ -38,7 +39,7 @@ def translate_withdrawal(message: InboundMessage, body: JsonObject, target: Targ
     identifiers = {} if faults else {name: sound[name] for name in ("identifier",) if name in sound}
     thin = {"resourceType": ROOT, **identifiers, "status": body["status"], "intent": _intent(sound), "subject": _MASKED}
     bundle = message_bundle(message.body, NAME, kind.value, [(None, thin)], focus=ROOT)
-    return Translation((Fact(kind, bundle, about, target=target),), tuple(_placed(one, root) for one in (*warnings, *faults)))
+    return Translation((Fact(kind, bundle, about, target=target, heard=said_in([body])),), tuple(_placed(one, root) for one in (*warnings, *faults)))
 
 
 _INTENTS = "proposal plan directive order original-order reflex-order filler-order instance-order option"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.hospital_hl7v2.bundles import bundle_of, in_order, referral_in
 from connectors.hospital_hl7v2.findings import read_conditions, read_observations, texts
-from connectors.hospital_hl7v2.hearing import documents
+from connectors.hospital_hl7v2.hearing import documents, heard
 from connectors.hospital_hl7v2.patient import read_patient
 from connectors.hospital_hl7v2.places import once, placed
 from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
@@ -36,7 +36,8 @@ def cancelled(source: Source) -> Translation:
         raise Rejected(Reason.REQUIRED, missing)
     reading = _request_and_patient(source)
     made = in_order(_revoked(one) for one in reading.made)
-    fact = Fact(FactType.CANCEL_REQUESTED, bundle_of(source, FactType.CANCEL_REQUESTED, made, "ServiceRequest"), About(None, referral_identifiers(source)))
+    bundle = bundle_of(source, FactType.CANCEL_REQUESTED, made, "ServiceRequest")
+    fact = Fact(FactType.CANCEL_REQUESTED, bundle, About(None, referral_identifiers(source)), heard=heard(source.message))
     return Translation((fact,), placed((*source.message.warnings, *reading.warnings), {}))
 
 

@@ -141,8 +141,8 @@ def absent() -> JsonObject:
 
 
 def clean(words: str) -> str:
-    """Words on one line."""
-    return " ".join(words.split())
+    """Words on one line; a byte order mark within them is white space to FHIR's patterns and so here."""
+    return " ".join(words.replace("\ufeff", " ").split())
 
 
 def tidy(element: JsonObject) -> JsonObject:

@@ -6,7 +6,7 @@ an old risk means today. Only a denial of the risk itself, next to it and not ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +56,12 @@ def triage(referral: Referral, policy: Policy) -> Triage:
     if holds:
         return Triage(Result.HOLD, holds + practical)
     return Triage(Result.PRACTICAL, practical) if practical else CLEAR
+
+
+def risks_in(words: Iterable[str], policy: Policy) -> tuple[Reason, ...]:
+    """The risks that words name, where there is no referral to look at: what was written when one was taken back."""
+    screen = screen_of(policy)
+    return screen.holds(screen.hear("\n".join(words)))
 
 
 def merged(earlier: Triage | None, again: Triage) -> Triage:

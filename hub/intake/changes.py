@@ -12,7 +12,7 @@ from hub.intake.creation import Arrival
 from hub.intake.stays import PersonNews, TraitsOf
 from hub.ledger.changes import Amendment, Answered, Audit, Decision, Effects, Locked, NoEffect
 from hub.ledger.sealing import Sealing, body_hash
-from hub.recording import Recorder, Tree, fhir_task
+from hub.recording import Recorder, fhir_task, tree_of
 from schemas.events import FactType
 from schemas.lifecycle import Applied, Late, Refused, Unchanged, Update
 from schemas.messages import Accepted, Fact, Reply
@@ -115,7 +115,7 @@ def _never(_locked: Locked) -> Decision:
 def _accepted(locked: Locked, recorder: Recorder, task: str | None) -> Accepted:
     state = recorder.state
     shown = next((one for one in state.tasks if one.id == task), state.coordination)
-    tree = Tree(locked.id, locked.ref, locked.priority, locked.client, locked.now)
+    tree = tree_of(locked)
     resource = fhir_task(tree, shown, locked.created.get(shown.id, locked.now))
     fact = recorder.last_event.type if recorder.last_event else FactType.UPDATED
     return Accepted(str(locked.id), locked.ref, shown.version if task else state.version, fact, answers.updated(), None, (resource,))

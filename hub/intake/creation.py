@@ -29,6 +29,7 @@ from schemas.messages import Accepted, Fact, Identifier
 from schemas.place import Certainty
 from schemas.referral import Referral
 from schemas.rejection import Reason
+from schemas.rest import referrers_task
 from schemas.task import Clock, Party, ReferralState, Role
 from schemas.words import Text
 
@@ -91,7 +92,7 @@ class Maker:
     def named(self, client: str, identifiers: Iterable[Identifier]) -> tuple[bytes, ...]:
         """The keyed hashes of a client's own identifiers of a referral."""
         kept = (one for one in identifiers if one.value.strip())
-        return tuple(dict.fromkeys(self.sealing.hash("referral-identifier", f"{client}|{one.system.casefold()}|{one.value.strip()}") for one in kept))
+        return tuple(dict.fromkeys(self.sealing.identifier_hash(client, one.system, one.value) for one in kept))
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ class _Pending:
 
     @cached_property
     def _tree(self) -> Tree:
-        return Tree(self.id, self._ref, self.referral.priority, self.arrival.client, self.arrival.received_at)
+        own = referrers_task(self.fact.bundle)
+        return Tree(self.id, self._ref, self.referral.priority, self.arrival.client, self.arrival.received_at, part_of=own)
 
     @cached_property
     def _requests(self) -> tuple[JsonObject, JsonObject]:

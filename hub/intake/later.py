@@ -8,12 +8,12 @@ from typing import Any
 
 from hub.content import content_of, referral_of
 from hub.deciding.clocks import PolicyClocks
-from hub.deciding.triage import Result, Triage
+from hub.deciding.triage import Result, Triage, risks_in
 from hub.intake import answers
 from hub.intake.creation import Arrival, Maker
 from hub.intake.persons import hashes_of
-from hub.ledger.changes import Audit, Decision, Locked, NoEffect
-from hub.recording import Recorder, Tree, fhir_task
+from hub.ledger.changes import Audit, Decision, Locked, NewItem, NoEffect
+from hub.recording import Recorder, fhir_task, tree_of
 from hub.staying import carried_over
 from schemas.events import FactType
 from schemas.fhir.build import Entry
@@ -21,6 +21,7 @@ from schemas.fhir.person import Person
 from schemas.identifiers import NhsNumber
 from schemas.lifecycle import Applied, Refused, Update
 from schemas.messages import Accepted, Fact, Target
+from schemas.referral import Referral
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.task import Party, TaskStatus
 from schemas.words import Text
@@ -66,11 +67,13 @@ class Later:
         now = self.fact.referral
         if now is None:
             raise ValueError("a change without a referral")
-        if locked.content and _another(referral_of(locked.content).person, now.person):
+        before = referral_of(locked.content) if locked.content else now
+        if _another(before.person, now.person):
             return NoEffect(Rejected(Reason.INVALID, [Issue(Reason.INVALID, "ServiceRequest.subject", "update.other-person")]), keep_request=False)
         found = recorder.apply(Update(self.fact.type, Party.REFERRER, reason=self.fact.reason), entries=tuple(_entries(self.fact)))
         if isinstance(found, Refused):
             return _refused(found.reason, locked)
+        now = _still_refused(before, now)
         risk = self.maker.risk(now)
         if (reason := _new_risk(locked, risk)) is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
@@ -82,19 +85,22 @@ class Later:
     # --- ended --------------------------------------------------------------------------------------------------------------------------
 
     def _ended(self, locked: Locked, recorder: Recorder) -> Decision:
-        """Sent in error ends everything at once. A cancellation is a request: nobody has it yet, and it is done; else whoever has it is asked."""
+        """Sent in error ends everything at once. A cancellation is a request: nobody has it yet, and it is done; else whoever has it is asked.
+        Words of risk in it reach a person all the same."""
         nobody_has_it = locked.state.hand_over is None
         found = recorder.apply(Update(self.fact.type, Party.REFERRER, reason=self.fact.reason or Reason.CANCELLED_BY_REFERRER.value))
         if not isinstance(found, Applied):
             return _refused(found.reason, locked) if isinstance(found, Refused) else NoEffect(self._accepted(locked, recorder))
         if self.fact.type is FactType.CANCEL_REQUESTED and nobody_has_it:
             recorder.apply(Update(FactType.CANCELLED, Party.HUB, reason=Reason.CANCELLED_BY_REFERRER.value))
-        return recorder.effects(result=self._accepted(locked, recorder))
+        risk = next(iter(risks_in(self.fact.heard, self.maker.policy)), None)
+        items = (NewItem("stepped-up", risk.value, self._clocks.alert_seconds),) if risk else ()
+        return recorder.effects(items=items, result=self._accepted(locked, recorder, risk))
 
     # --- the answer ---------------------------------------------------------------------------------------------------------------------
 
     def _accepted(self, locked: Locked, recorder: Recorder, held: Reason | None = None) -> Accepted:
-        tree = Tree(locked.id, locked.ref, locked.priority, locked.client, locked.now)
+        tree = tree_of(locked)
         task = recorder.state.coordination
         shown = fhir_task(tree, task, locked.created.get(task.id, locked.now))
         version = locked.content_version + (self.fact.referral is not None)
@@ -130,6 +136,12 @@ def _new_risk(locked: Locked, risk: Triage) -> Reason | None:
         return None
     settled = {Reason.WRONG_SERVICE} if locked.state.hand_over is not None else set()
     return next((reason for reason in risk.reasons if reason not in settled), None)
+
+
+def _still_refused(before: Referral, now: Referral) -> Referral:
+    """The referral as changed, with each refusal of consent that the change says nothing of."""
+    silent = {name: False for name in ("direct_care", "share_with_community") if getattr(now.consent, name) is None and getattr(before.consent, name) is False}
+    return now.model_copy(update={"consent": now.consent.model_copy(update=silent)}) if silent else now
 
 
 def _another(before: Person, now: Person) -> bool:

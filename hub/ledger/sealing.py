@@ -92,6 +92,10 @@ class Sealing:
         """The keyed hash by which a person, or a client's key, is looked up."""
         return hmac.digest(self._hashing, f"{kind}|{value}".encode(), "sha256")
 
+    def identifier_hash(self, client: str, system: str, value: str) -> bytes:
+        """The keyed hash by which a client finds its own referral again: by an identifier that it gave it."""
+        return self.hash("referral-identifier", f"{client}|{system.casefold()}|{value.strip()}")
+
 
 def read_secret(path: Path, *, make: bool) -> bytes:
     """The hub's secret from its file (base64, mode 0600), made when `make` and it is not there. Raises Misconfigured."""

@@ -140,11 +140,9 @@ def _request(row: Record, sealing: Sealing) -> JsonObject | None:
 
 def _task(row: Record, sealing: Sealing) -> JsonObject:
     """The referrer's coordination Task is part of the referrer's own, where its message had one."""
-    tree = Tree(row["referral_id"], row["ref"], row["priority"], row["referrer"], row["updated_at"], row["deadline_at"])
-    made = fhir_task(tree, task_state(row), row["created_at"], row["updated_at"])
-    if row["role"] == "coordination" and "partOf" not in made and (own := referrers_task(_bundle(row, sealing) or {})):
-        return {**made, "partOf": [own]}
-    return made
+    own = referrers_task(_bundle(row, sealing) or {}) if row["role"] == "coordination" else None
+    tree = Tree(row["referral_id"], row["ref"], row["priority"], row["referrer"], row["updated_at"], row["deadline_at"], own)
+    return fhir_task(tree, task_state(row), row["created_at"], row["updated_at"])
 
 
 def _bundle(row: Record, sealing: Sealing) -> JsonObject | None:

@@ -50,7 +50,7 @@ class Search:
         """The keyed hashes under which the ledger keeps a client's own identifiers of a referral."""
         if self.named is None:
             return None
-        return tuple(sealing.hash("referral-identifier", f"{client}|{system.casefold()}|{value}") for system, value in self.named)
+        return tuple(sealing.identifier_hash(client, system, value) for system, value in self.named)
 
     @property
     def references(self) -> tuple[str, ...] | None:

@@ -131,7 +131,7 @@ class HubTask:
     authored_on: str
     last_modified: str
     identifiers: tuple[JsonObject, ...] = ()
-    part_of: str | None = None
+    part_of: JsonObject | None = None
     based_on: str | None = None
     requester: JsonObject | None = None
     owner: JsonObject | None = None
@@ -149,7 +149,7 @@ def task(of: HubTask) -> JsonObject:
         "meta": {"versionId": str(of.version), "lastUpdated": of.last_modified},
         "identifier": list(of.identifiers),
         "basedOn": [{"reference": of.based_on}] if of.based_on else None,
-        "partOf": [{"reference": of.part_of}] if of.part_of else None,
+        "partOf": [of.part_of] if of.part_of else None,
         "status": of.status,
         "statusReason": _status_reason(of.reason),
         "businessStatus": {"coding": [{"system": BUSINESS_STATUS_SYSTEM, "code": of.business_status}]},

@@ -89,9 +89,7 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
     `today` (the day of receipt) judges dates in the future; None leaves that rule out. `sent` is the message before anything was left out
     of it: a death counts however it is written.
     """
-    found = message.follow(request.resource.get("subject"), request)
-    if found is None or found.resource.get("resourceType") != "Patient":
-        found = Found({}, "Patient")
+    found = _subject(message, request) or Found({}, "Patient")
     patient, path = found.resource, found.path
     warnings: list[Issue] = []
     named = [*identifiers(patient, path), *_logical(request)]
@@ -121,6 +119,21 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
         contact_preferences=tuple(_contact_preferences(patient)),
     )
     return person, tuple(warnings)
+
+
+def _subject(message: Message, request: Found) -> Found | None:
+    """The Patient that the subject leads to; else the message's one Patient who carries an identifier that the subject names."""
+    found = message.follow(request.resource.get("subject"), request)
+    if found is not None:
+        return found if found.resource.get("resourceType") == "Patient" else None
+    named = {_as_one(one) for one in _logical(request) if one.system}
+    same = [one for one in message.of_type("Patient") if named & {_as_one(held) for held in identifiers(one.resource, one.path)}]
+    return same[0] if len(same) == 1 else None
+
+
+def _as_one(named: Identified) -> tuple[str, str]:
+    system = NHS_NUMBER_SYSTEM if _is_nhs(named) else named.system
+    return system.casefold(), named.value.replace(" ", "")
 
 
 def _logical(request: Found) -> list[Identified]:
@@ -181,7 +194,7 @@ def _telecoms(patient: JsonObject, *systems: str) -> Iterator[str]:
 
 def _as_sent(sent: Message | None) -> JsonObject | None:
     request = sent.first("ServiceRequest") if sent else None
-    found = sent.follow(request.resource.get("subject"), request) if sent and request else None
+    found = _subject(sent, request) if sent and request else None
     return found.resource if found else None
 
 

@@ -303,6 +303,24 @@ def test_a_subject_without_a_patient_in_the_message(subject: dict[str, Any], eno
             read(sent)
 
 
+@pytest.mark.parametrize(
+    ("named", "others", "dead"),
+    [
+        (nhs("999 000 0018"), (patient(deceasedBoolean=True),), True),  # the same number: what stands there is the person's
+        ({"system": "http://fhir.nhs.uk/id/nhs-number", "value": "9990000018"}, (patient(deceasedBoolean=True),), True),  # and so it is in another spelling
+        (nhs("9990000026"), (patient(deceasedBoolean=True),), None),  # another's number: another person
+        (nhs("9990000018"), (patient(deceasedBoolean=True), patient(id="q")), None),  # two with one number: nobody knows which
+        ({"value": "9990000018"}, (patient(deceasedBoolean=True, name=None, identifier=[{"value": "9990000018"}]),), None),  # a number of no system
+    ],
+)
+def test_a_subject_by_identifier_is_the_one_patient_who_has_it(named: dict[str, Any], others: tuple[dict[str, Any], ...], dead: bool | None) -> None:
+    try:
+        found = read(request(subject={"identifier": named}, contained=None), *others)[0].person.deceased
+    except Rejected:
+        found = None
+    assert found is dead
+
+
 SERVICE = [
     ("the service list", {}, (), "social-prescribing"),
     ("the words in Welsh", {"code": {"text": "Presgripsiynu cymdeithasol"}}, (), "social-prescribing"),

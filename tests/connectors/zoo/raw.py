@@ -60,6 +60,7 @@ HL7: dict[str, bytes] = {
     "B17 a document of three megabytes": _HL7_SOUND + b"OBX|1|ED|PDF||^application^pdf^Base64^" + b"QUJD" * 750_000 + b"\r",
     "B18 a date that cannot be": _HL7_SOUND.replace(b"19500101", b"19000230"),
     "B18 a date to come": _HL7_SOUND.replace(b"19500101", b"20990101"),
+    "B18 a code that ends in a byte order mark": _HL7_SOUND + "DG1|1||42265\u200b\u200d\ufeff^Isolation^SCT\r".encode(),
     "B20 a merge of nobody": _HL7_SOUND.replace(b"REF^I12", b"ADT^A40"),
     **{f"B12 the event {event}": _HL7_SOUND.replace(b"REF^I12", event.encode()) for event in _EVENTS},
 }

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from connectors.fhir_rest import connector as fhir_rest
+from hub.content import referral_of
 from hub.registry import Registered, installed
 from schemas.events import FactType
 from schemas.lifecycle import Update
@@ -289,3 +290,39 @@ async def test_an_offer_beside_a_discharge_is_taken_once_however_often_it_is_sen
         await _say(door, moved, offer, key=key)
     assert await _facts(door, earlier) == ["received", "person-moved"]
     assert await door.book.value("SELECT count(*) FROM referral") == 2
+
+
+# --- what a cancellation says beside -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [FactType.CANCEL_REQUESTED, FactType.ENTERED_IN_ERROR])
+async def test_a_risk_named_when_a_referral_is_taken_back_reaches_a_person(door: Door, kind: FactType) -> None:
+    referral = await _refer(door)
+    said = _accepted(await _say(door, replace(_later(kind), heard=("She says she wants to kill herself.",))))
+    assert said.held is Reason.CRISIS
+    assert "999" in said.next_step.en
+    assert await door.book.value("SELECT closed_at IS NOT NULL FROM referral WHERE id = $1", referral), "and it is taken back"
+    assert await door.book.value("SELECT count(*) FROM worklist_item WHERE reason = 'crisis' AND closed_at IS NULL") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (None, False),  # the change says nothing of it: the refusal stands
+        (True, True),  # the person has agreed since
+    ],
+)
+async def test_a_refusal_stands_until_the_person_agrees(door: Door, said: bool | None, kept: bool) -> None:
+    referral = await _refer(door)
+    for agreed in (False, said):
+        fact = _later(FactType.UPDATED)
+        assert fact.referral is not None
+        consent = fact.referral.consent.model_copy(update={"direct_care": agreed})
+        await _say(door, replace(fact, referral=fact.referral.model_copy(update={"consent": consent})))
+    stored = await _locked_content(door, referral)
+    assert referral_of(stored).consent.direct_care is kept
+
+
+async def _locked_content(door: Door, referral: UUID) -> bytes:
+    row = (await door.book.fetch("SELECT sealing_key, content FROM referral WHERE id = $1", referral))[0]
+    return door.book.ledger.sealing.key(referral, row["sealing_key"]).open("content", row["content"])

@@ -133,5 +133,3 @@ async def test_a_hub_that_nobody_knows_is_said_plainly(hub: Commands) -> None:
     alone = replace(hub, environment={name: value for name, value in hub.environment.items() if name in ("HUB_DATA", "HUB_KEY_FILE")})
     ended = await alone("check")
     assert (ended.code, "No hub runs on this data folder" in ended.err) == (78, True)
-
-

@@ -183,7 +183,13 @@ async def test_republish_refuses_a_client_that_has_no_topic(opened: Record, hub:
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b"[]", b"null", b"\xff\xfe", b"{}", b'{"resourceType":"Bundle"}', b'{"resourceType":"Bundle","entry":[1,{"resource":2}]}',  # not a message
+        b"",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"{}",
+        b'{"resourceType":"Bundle"}',
+        b'{"resourceType":"Bundle","entry":[1,{"resource":2}]}',  # not a message
         b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Task","id":"t","status":"Zzcanari"}}]}',  # a status that is none
         b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Task","id":"t","code":"Zzcanari","owner":5}}]}',  # other shapes
         b'{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"MessageHeader","reason":{"coding":[{"code":"Zzcanari"}]}}}]}',  # a sender's own code

@@ -15,7 +15,10 @@ from hub.places import Places
 from hub.reading.resources import read_request, read_task
 from hub.registry import installed
 from hub.security.client import Client
+from schemas.events import FactType
+from schemas.lifecycle import Update
 from schemas.messages import InboundMessage, Reply
+from schemas.task import Party
 from tests.hub.making import GP, Record, policy
 from tests.hub.reading.asking import found, ids
 
@@ -92,7 +95,13 @@ async def test_our_coordination_task_is_part_of_the_referrers_own(opened: Record
     coordination = await opened.value("SELECT id FROM task WHERE role = 'coordination'")
     made = await read_task(opened.ledger.pool, opened.ledger.sealing, coordination, GP)
     assert made is not None
-    assert made["partOf"] == [{"reference": url("Task/a"), "type": "Task", "identifier": {"system": "https://gp.example.wales/task", "value": "T-a"}}]
+    own = [{"reference": url("Task/a"), "type": "Task", "identifier": {"system": "https://gp.example.wales/task", "value": "T-a"}}]
+    assert made["partOf"] == own
+    referral = await opened.value("SELECT id FROM referral")
+    await opened.apply(referral, Update(FactType.HELD, Party.OPERATIONS, reason="clinical"))
+    told = [one["resource"] for event in await opened.events(referral) for one in orjson.loads(event.data)["entry"]]
+    ours = [one["partOf"] for one in told if one["resourceType"] == "Task" and one.get("id") == str(coordination)]
+    assert ours == [own, own], "in what was received, and in every later fact"
 
 
 async def test_a_condition_that_is_met_makes_nothing(opened: Record) -> None:

@@ -45,7 +45,7 @@ BUILT = {
     "a filler request": build.filler_request("f1", REQUEST, "ServiceRequest/s1", "2026-03-02T09:00:00Z"),
     "a bare task": _task(),
     "a full task": _task(
-        part_of="Task/c1",
+        part_of={"reference": "Task/c1"},
         based_on="ServiceRequest/s1",
         owner={"display": "x"},
         requester={"display": "y"},
