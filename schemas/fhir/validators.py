@@ -37,25 +37,10 @@ def errors(resource_type: str, resource: Mapping[str, Any]) -> Iterator[jsonsche
     """Every violation of the type's schema; nothing is computed for a resource that is sound."""
     validator = validator_of(resource_type)
     try:
-        found = () if validator.is_valid(_without_inner(resource)) else tuple(validator.iter_errors(resource))
+        found = () if validator.is_valid(resource) else tuple(validator.iter_errors(resource))
     except ValueError:  # a number that keeps its own text is none for the validator: show it a plain one
         found = tuple(validator.iter_errors(_plain(resource)))
     yield from found
-
-
-def _without_inner(resource: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The resource with what stands within it cut down to its type: all that its own schema asks of it, and a good part of the time to check."""
-    entries, contained = resource.get("entry"), resource.get("contained")
-    if isinstance(entries, list) and resource.get("resourceType") == "Bundle":
-        resource = {
-            **resource,
-            "entry": [{**one, "resource": _cut(one["resource"])} if isinstance(one, dict) and "resource" in one else one for one in entries],
-        }
-    return {**resource, "contained": [_cut(one) for one in contained]} if isinstance(contained, list) else resource
-
-
-def _cut(inner: Any) -> Any:  # Any: JSON
-    return {"resourceType": inner["resourceType"]} if isinstance(inner, dict) and "resourceType" in inner else inner
 
 
 def _plain(node: Any) -> Any:  # Any: JSON
