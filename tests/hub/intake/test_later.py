@@ -123,7 +123,7 @@ async def test_a_referral_is_found_again_by_what_its_sender_calls_it(door: Door,
         ("gp-arall", None),  # another's journey and number
         ("gp-arall", "its own"),  # another's id
         ("gp-prawf", "nothing"),  # an id that is none
-        ("gp-prawf", str(uuid4())),  # an id that nobody has
+        ("gp-prawf", "0b5c2a52-0d4f-4c7e-9f0d-0c6d3c6f4a11"),  # an id that nobody has
     ],
 )
 async def test_absent_and_anothers_look_the_same(door: Door, client: str, target: str | None) -> None:

@@ -47,9 +47,9 @@ async def test_a_read_in_another_format_is_not_acceptable(opened: Record) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", f"/fhir/ServiceRequest/{uuid4()}", ("GET", "PUT")),  # a referral is taken back by its status, not deleted
-        ("PATCH", f"/fhir/ServiceRequest/{uuid4()}", ("GET", "PUT")),
-        ("DELETE", f"/fhir/Task/{uuid4()}", ("GET", "PUT")),
+        ("DELETE", "/fhir/ServiceRequest/0b5c2a52-0d4f-4c7e-9f0d-0c6d3c6f4a11", ("GET", "PUT")),  # a referral is taken back by its status, not deleted
+        ("PATCH", "/fhir/ServiceRequest/0b5c2a52-0d4f-4c7e-9f0d-0c6d3c6f4a11", ("GET", "PUT")),
+        ("DELETE", "/fhir/Task/0b5c2a52-0d4f-4c7e-9f0d-0c6d3c6f4a11", ("GET", "PUT")),
         ("GET", "/fhir", ("POST",)),
         ("PUT", "/fhir/ServiceRequest", ("GET", "POST")),
     ],
