@@ -5,7 +5,7 @@ What `connectors/fhir_rest` does for FHIR by itself, any other format that is po
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from schemas.fhir.build import operation_outcome
@@ -16,14 +16,14 @@ from schemas.rest import accept_faults, content_faults, guid, other_reply, refus
 from schemas.words import text
 
 
-def request_key(message: InboundMessage) -> RequestKey:
-    """The key is Idempotency-Key, else X-Request-Id; the journey X-Correlation-Id; each a GUID.
+def request_key(message: InboundMessage, content_types: Collection[str] = ()) -> RequestKey:
+    """The key is Idempotency-Key, else X-Request-Id; the journey X-Correlation-Id; each a GUID. `content_types`: those of a message that is no JSON.
 
     Raises Rejected with every fault of the headers at once (request ids, Content-Type, Accept).
     """
     headers = message.headers or {}
     found: dict[str, str | None] = {}
-    faults = [*content_faults(headers), *accept_faults(headers)]
+    faults = [*content_faults(headers, content_types), *accept_faults(headers)]
     for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
         try:
             found[name] = guid(headers, name)

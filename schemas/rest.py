@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -85,11 +85,12 @@ _ANY = frozenset({"*/*", "application/*"})
 _OUR_RELEASE = frozenset({"", "4.0", "4.0.0", "4.0.1"})
 
 
-def content_faults(headers: Headers) -> Iterable[Issue]:
-    """What is wrong with Content-Type: it must be FHIR JSON in UTF-8, release R4."""
+def content_faults(headers: Headers, others: Collection[str] = ()) -> Iterable[Issue]:
+    """What is wrong with Content-Type: it must be FHIR JSON in UTF-8, release R4; or, where a sender posts something else, one of `others`."""
+    words = ("rest.content-type.others", {"types": ", ".join(sorted(others))}) if others else ("rest.content-type", {})
     for kind in media_types(headers.get("content-type", "")) or (MediaType("", {}),):
-        if kind.name not in _JSON:
-            yield Issue(Reason.UNSUPPORTED_MEDIA, "Content-Type", "rest.content-type")
+        if kind.name not in (others or _JSON):
+            yield Issue(Reason.UNSUPPORTED_MEDIA, "Content-Type", *words)
         elif kind.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             yield Issue(Reason.UNSUPPORTED_MEDIA, "Content-Type", "rest.charset")
         elif kind.parameters.get("fhirversion", "") not in _OUR_RELEASE:

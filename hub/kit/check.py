@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from hub.registry import Registered
 from schemas.fhir.check import check as structure_faults
 from schemas.fhir.prune import KEPT
 from schemas.manifest import Manifest
-from schemas.rejection import Rejected
+from schemas.rejection import Reason, Rejected
 
 _SPOILT_FIXTURES = 10
 """So many fixtures, evenly spread, are spoilt word by word."""
@@ -59,6 +59,7 @@ def checked(registered: Registered, folder: Path) -> Checked:
             faults.append("no fixtures: a connector that translates shows at least one message and what becomes of it")
         for fixture in found:
             faults += _fixture_faults(registered, fixture, shown)
+        faults += _media_faults(registered, found[:1])
         faults += _orphans(folder, found)
         faults += _manners(registered, found[:: max(1, len(found) // _SPOILT_FIXTURES)])
     unshown = tuple(sorted(f"no fixture shows {fact.value}" for fact in manifest.emits if fact.value not in shown))
@@ -100,6 +101,18 @@ def _fixture_faults(registered: Registered, fixture: Fixture, shown: set[str]) -
         for fact in line["facts"]:
             shown.add(fact["type"])
             yield from (f"{name}: {wrong}" for wrong in _fact_faults(registered.manifest, fact))
+
+
+def _media_faults(registered: Registered, found: Iterable[Fixture]) -> Iterator[str]:
+    """What the manifest says is taken must not be refused at the door for its kind: a fixture comes without headers, a sender never does."""
+    for fixture in found if registered.manifest.transport == "http" else ():
+        for kind in registered.manifest.content_types:
+            message = inbound(registered, fixture.body, replace(fixture.given, headers={**(fixture.given.headers or {}), "content-type": kind}))
+            try:
+                registered.connector.identify(message)
+            except Rejected as refused:
+                if any(issue.reason is Reason.UNSUPPORTED_MEDIA for issue in refused.issues):
+                    yield f"{kind} stands in the manifest's content_types, and identify refuses it"
 
 
 def _fact_faults(manifest: Manifest, fact: Any) -> Iterator[str]:  # Any: the published JSON of a fact

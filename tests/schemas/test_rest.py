@@ -67,6 +67,13 @@ def test_content_type_must_be_fhir_json_of_release_4(sent: str, reason: Reason |
     assert [issue.reason for issue in content_faults({"content-type": sent})] == ([reason] if reason else [])
 
 
+@pytest.mark.parametrize(("sent", "reason"), [("text/plain; charset=utf-8", None), ("application/json", Reason.UNSUPPORTED_MEDIA)])
+def test_content_type_of_a_format_of_its_own_is_that_formats(sent: str, reason: Reason | None) -> None:
+    found = list(content_faults({"content-type": sent}, ["text/plain"]))
+    assert [issue.reason for issue in found] == ([reason] if reason else [])
+    assert all("text/plain" in issue.text.en and "text/plain" in issue.text.cy for issue in found)
+
+
 @pytest.mark.parametrize(
     ("sent", "is_refused"),
     [

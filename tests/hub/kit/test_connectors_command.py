@@ -95,6 +95,7 @@ SPOILT = [
     ("a function that is missing", "manifest.toml", '"answer"', '"answer", "judge", "compose"', "do not fit"),
     ("a bug", "connector.py", _TRANSLATE, _TRANSLATE + "    body['person']['never']\n", "a bug, KeyError"),
     ("a value said back", "connector.py", 'Issue(Reason.REQUIRED, place)', 'Issue(Reason.REQUIRED, str(body))', "says an input value"),
+    ("a kind of body that its own door refuses", "manifest.toml", '["application/json"]', '["text/plain"]', "identify refuses it"),
     ("FHIR that is none", "connector.py", '"status": "active"', '"status": "lively"', "a_referral.json"),
 ]  # fmt: skip
 
