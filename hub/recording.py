@@ -17,7 +17,7 @@ from schemas.events import FactType, event_id
 from schemas.fhir import build
 from schemas.fhir.strict_json import dump
 from schemas.identifiers import referral_scoped_id
-from schemas.lifecycle import MOVES, Applied, Move, Result, Unchanged, Update, apply
+from schemas.lifecycle import MOVES, Applied, Move, Result, Unchanged, Update, apply, asked_to_stop
 from schemas.rejection import Reason
 from schemas.task import Clock, Party, ReferralState, Role, TaskState
 from schemas.words import text
@@ -212,6 +212,8 @@ class Recorder:
     def _waiting(self) -> Waiting | Leave | None:
         if not self.state.open:
             return None
+        if self.locked.clock == Clock.CANCEL and asked_to_stop(self.state.coordination):
+            return Leave.AS_IS  # it ends when that runs out, whatever is said meanwhile
         move = next((move for move, _ in reversed(self._moves) if move.awaits and move.clock), None)
         if move is None or move.awaits is None or move.clock is None:
             return Leave.AS_IS
@@ -245,6 +247,19 @@ def pause(locked: Locked, state: ReferralState, party: Party, clocks: Clocks) ->
     until = datetime.combine(out, time(), locked.now.tzinfo) + timedelta(days=2) if out else None
     wanted = int((until - locked.now).total_seconds()) if until else longest
     return Waiting(party, owner_of(state, party), Clock.STAY, min(longest, wanted) if wanted > 0 else longest)
+
+
+def step_clock(state: ReferralState) -> Clock:
+    """What the last step of the open hand-over waits for."""
+    business = state.hand_over.business if state.hand_over else ""
+    steps = (move for move in MOVES.values() if move.about is Role.HAND_OVER and move.awaits is Party.PRESCRIBER and move.business == business)
+    return next((move.clock for move in steps if move.clock), Clock.PROGRESS)
+
+
+def anew(locked: Locked, state: ReferralState, clocks: Clocks) -> Waiting:
+    """That wait from its beginning, as if the step had just been taken: for a person who is home again."""
+    clock = step_clock(state)
+    return Waiting(Party.PRESCRIBER, owner_of(state, Party.PRESCRIBER), clock, clocks.seconds(clock, locked.priority, locked.now))
 
 
 def _entries(resources: Iterable[JsonObject]) -> tuple[build.Entry, ...]:

@@ -77,7 +77,7 @@ _ROWS = (
     _row(F.ENTERED_IN_ERROR, _C, S.ENTERED_IN_ERROR, "entered-in-error", (_REF, _HOS, _OPS), (_REF, _PRE), ends_all=True),
     _row(F.CONSENT_CHANGED, _C, None, None, (_REF, _PER, _PRE), (_PRE,)),
     _row(F.PERSON_CHANGED, _C, None, None, (_HOS, _REF), (_PRE,)),
-    _row(F.PERSON_MOVED, _C, None, None, (_HOS,), (_PRE,)),
+    _row(F.PERSON_MOVED, _C, None, None, (_HOS, _OPS), (_PRE,)),
     _row(F.PERSON_DIED, _C, S.CANCELLED, "closed-died", (_HOS, _REF, _PRE, _HUB), (_PRE, _REF), ends_all=True),
     _row(F.DUPLICATE_LINKED, _C, None, None, (_HUB,), (_PRE,)),
     _row(F.CLOSED, _C, None, "closed", (_HUB, _OPS), (_REF,), ends_all=True),
@@ -265,14 +265,19 @@ def _ended(task: TaskState, version: int, move: Move, target: TaskStatus | None)
     return replace(task, status=status, business=move.business or task.business, version=version)
 
 
+def asked_to_stop(task: TaskState) -> bool:
+    """Whether the referrer asked to take the referral of this coordination Task back, and nobody has confirmed it."""
+    return task.open and task.business == MOVES[F.CANCEL_REQUESTED].business
+
+
 def _followed(task: TaskState, version: int, move: Move) -> TaskState | None:
-    """The coordination Task mirrors the open hand-over: its business status always, its status as the row says. It never goes back: where an
-    earlier hand-over left it on hold, it is in progress once the next one is accepted."""
+    """The coordination Task mirrors the open hand-over: its business status, unless it was asked to stop, and its status as the row says. It
+    never goes back: where an earlier hand-over left it on hold, it is in progress once the next one is accepted."""
     if task.role is not Role.COORDINATION or move.about is not Role.HAND_OVER or not task.open:
         return None
     wanted = S.IN_PROGRESS if move.rolls_up is S.ACCEPTED and task.status is S.ON_HOLD else move.rolls_up
     status = wanted if wanted is not None and reachable(task.status, wanted) is not None else task.status
-    business = move.business or task.business
+    business = task.business if asked_to_stop(task) else move.business or task.business
     if status is task.status and business == task.business:
         return None
     return replace(task, status=status, business=business, version=version)

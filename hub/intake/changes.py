@@ -14,7 +14,7 @@ from hub.ledger.changes import Amendment, Answered, Audit, Decision, Effects, Lo
 from hub.ledger.sealing import Sealing, body_hash
 from hub.recording import Recorder, fhir_task, tree_of
 from schemas.events import FactType
-from schemas.lifecycle import Applied, Late, Refused, Unchanged, Update
+from schemas.lifecycle import Applied, Late, Refused, Unchanged, Update, asked_to_stop
 from schemas.messages import Accepted, Fact, Reply
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.task import Party, TaskStatus
@@ -84,13 +84,16 @@ class Changer:
                 return NoEffect(_rejected(reason, current, version), keep_request=False)
 
     def _follow(self, recorder: Recorder, update: Update) -> None:
-        """A hand-over that ended ends the referral; that fact tells nobody again who was told of the ending itself."""
+        """A hand-over that ended ends the referral; that fact tells nobody again who was told of the ending itself. Whoever was asked to stop and
+        lets go of it has stopped: nobody new hears of the person."""
         if update.reason == Reason.DECLINED_BY_PERSON:
             open_yet = recorder.state.coordination.status is TaskStatus.REQUESTED
             self._close(recorder, TaskStatus.REJECTED if open_yet else TaskStatus.FAILED, Reason.DECLINED_BY_PERSON)
         elif update.fact in _AFTER:
             status, reason = _AFTER[update.fact]
             self._close(recorder, status, Reason(update.reason) if update.reason in set(Reason) else reason)
+        elif recorder.state.hand_over is None and asked_to_stop(recorder.state.coordination):
+            recorder.apply(Update(FactType.CANCELLED, Party.HUB, reason=Reason.CANCELLED_BY_REFERRER.value))
 
     @staticmethod
     def _close(recorder: Recorder, ends: TaskStatus, reason: Reason) -> None:

@@ -27,7 +27,7 @@ from hub.routing.reads import Content, DirectoryReader, contents
 from hub.security.clients import Clients
 from hub.telemetry import LogEvent, cleared, count, log, observe, trace_from
 from schemas.events import Event, FactType
-from schemas.lifecycle import MOVES
+from schemas.lifecycle import asked_to_stop
 from schemas.rejection import Reason
 
 STAGE = "routing"
@@ -137,7 +137,7 @@ class _Batch:
 
 def _withdrawn(locked: Locked) -> bool:
     """Its referrer has asked to take it back: nobody new hears of the person."""
-    return locked.state.coordination.business == MOVES[FactType.CANCEL_REQUESTED].business
+    return asked_to_stop(locked.state.coordination)
 
 
 def _choices(decision: Assign) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from schemas.events import FactType as F
-from schemas.lifecycle import MOVES, OPENS, Applied, Refused, Update, apply, open_referral
+from schemas.lifecycle import MOVES, OPENS, Applied, Refused, Update, apply, asked_to_stop, open_referral
 from schemas.task import FINAL, Party, ReferralState, Role, TaskState
 from schemas.task import TaskStatus as S
 
@@ -93,8 +93,8 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_referrer_sees_the_hand_over(self) -> None:
-        """After a fact about a hand-over the coordination Task says the same."""
-        if self.last in _MIRRORED and self.state.open:
+        """After a fact about a hand-over the coordination Task says the same, unless it says that it was asked to stop."""
+        if self.last in _MIRRORED and self.state.open and not asked_to_stop(self.state.coordination):
             assert self.state.coordination.business == MOVES[self.last].business
 
 

@@ -76,3 +76,15 @@ async def test_who_asked_to_take_it_back_is_not_handed_over_to_anybody(opened: R
     await _route(opened, routing, referral)
     assert await _facts(opened, referral) == ["received", "cancel-requested"]
     assert await opened.value("SELECT clock FROM referral WHERE id = $1", referral) == "cancel", "watch confirms it when the clock runs out"
+
+
+async def test_who_asked_to_take_it_back_is_handed_to_nobody_else_when_the_prescriber_lets_go(opened: Record) -> None:
+    await directory.store(opened.ledger.pool, [prescriber("p1", **SWANSEA), prescriber("p2", **SWANSEA)], [])
+    routing, referral = _routing(opened), await opened.create()
+    hand_over = await opened.assign(referral, "p1")
+    await opened.apply(referral, Update(FactType.CANCEL_REQUESTED, Party.REFERRER))
+    for fact in (FactType.ACCEPTED, FactType.HANDED_BACK):
+        await opened.apply(referral, Update(fact, Party.PRESCRIBER, hand_over))
+    await _route(opened, routing, referral)
+    assert await _facts(opened, referral) == ["received", "assigned", "cancel-requested", "accepted", "handed-back"]
+    assert await opened.value("SELECT clock FROM referral WHERE id = $1", referral) == "cancel", "watch confirms it when the clock runs out"
