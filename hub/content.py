@@ -8,11 +8,14 @@ from typing import Any
 import orjson
 
 from hub.deciding.triage import Triage
+from schemas.events import FactType
 from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.referral import Referral
 from schemas.rest import referrers_task
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_ASKED = "asked"
 _CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, string=2 * 2**20)
 
 
@@ -44,6 +47,40 @@ def bundle_of(stored: bytes) -> JsonObject:
     """The sender's bundle as it was translated."""
     bundle: JsonObject = parse(stored, _CAPS)["bundle"]
     return bundle
+
+
+def with_consent(stored: bytes, url: str, given_on: str) -> bytes:
+    """The content once the person was asked and said yes to being referred: `direct_care` given, nothing unclear, and in the bundle a Consent of
+    our own under `url` (the sender's resources stay as they are)."""
+    content = parse(stored, _CAPS)
+    referral = Referral.model_validate(content["referral"])
+    consent = referral.consent.model_copy(update={"direct_care": True, "unclear": False})
+    about = next((entry["resource"].get("subject") for entry in content["bundle"]["entry"] if entry["resource"]["resourceType"] == "ServiceRequest"), None)
+    entries = [*content["bundle"]["entry"], {"fullUrl": url, "resource": _consent(about, given_on)}]
+    told = {"bundle": {**content["bundle"], "entry": entries}, "referral": referral.model_copy(update={"consent": consent}).model_dump(mode="json")}
+    return dump({**content, **told, _ASKED: given_on})
+
+
+def must_be_asked(stored: bytes) -> bool:
+    """Whether this came as an offer, from a discharge, and nobody has asked the person yet."""
+    if f'"{FactType.OFFERED.value}"'.encode() not in stored:
+        return False
+    content = parse(stored, _CAPS)
+    return _ASKED not in content and content["bundle"]["entry"][0]["resource"].get("eventCoding", {}).get("code") == FactType.OFFERED.value
+
+
+def _consent(patient: JsonObject | None, given_on: str) -> JsonObject:
+    """FHIR R4 Consent to direct care, given to us by the person."""
+    consent = {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": _ACT_CODE, "code": "DRC"}]}],
+        "dateTime": given_on,
+        "policyRule": {"coding": [{"system": _ACT_CODE, "code": "OPTIN"}]},
+        "provision": {"type": "permit"},
+    }
+    return consent | ({"patient": patient} if patient else {})
 
 
 def referrers_task_of(stored: bytes) -> JsonObject | None:

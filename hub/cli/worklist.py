@@ -78,18 +78,24 @@ def release(
     by: Annotated[str, typer.Option("--by", help="Your name, as the record shall have it.")],
     note: Annotated[str | None, typer.Option(help="What you found and did; it is kept sealed.")] = None,
     close: Annotated[str | None, typer.Option("--close", help="End the referral instead, for this reason.")] = None,
+    agreed: Annotated[bool, typer.Option("--agreed", help="The person was asked and said yes to being referred; it is recorded as theirs.")] = False,
+    home: Annotated[bool, typer.Option("--home", help="Of a long stay: the person is home again, and the prescriber's time begins anew.")] = False,
     language: In = "en",
 ) -> None:
     """A held referral goes back to routing; any other item is dealt with. With --close REASON the referral ends and its referrer is told."""
     if not by.strip():
         raise typer.BadParameter("--by is your name")
+    if (close is not None) + agreed + home > 1:
+        raise typer.BadParameter("--close, --agreed and --home are said alone")
     reason = _closing(close)
 
     async def work(hub: Reached, connection: Connection) -> Dealt:
         found = await _one(connection, item, language)
         settings = hub.place.settings
         duty = Duty(Ledger(hub.pool, hub.sealing), PolicyClocks(load_policy(settings.policy, settings.production)), by.strip()[:80], note)
-        return await (duty.close(found, reason) if reason else duty.release(found))
+        if home:
+            return await duty.home(found)
+        return await (duty.close(found, reason) if reason else duty.release(found, agreed=agreed))
 
     dealt = _run(work)
     typer.echo(dealt.words.in_language(language), err=not dealt.done)

@@ -10,17 +10,17 @@ from hub.content import referral_of
 from hub.intake.persons import hashes_of_identifiers, nhs_numbers
 from hub.ledger.changes import Effects, Leave, Locked, Mark, NewItem, NoEffect, PersonHash, Traits, Waiting
 from hub.ledger.sealing import Sealing
-from hub.recording import STANDS_STILL, Clocks, Recorder, owner_of, pause
+from hub.recording import STANDS_STILL, Clocks, Recorder, anew, pause
 from hub.staying import is_inside, moved, told_anew
 from schemas.events import FactType
 from schemas.fhir.person import Person
 from schemas.fhir.stay import read_stay
 from schemas.identifiers import NhsNumber
-from schemas.lifecycle import MOVES, Update
+from schemas.lifecycle import Update
 from schemas.messages import Fact
 from schemas.referral import Referral
 from schemas.rejection import Reason
-from schemas.task import Clock, Party, ReferralState, Role, TaskStatus
+from schemas.task import Clock, Party, ReferralState, TaskStatus
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 TraitsOf = Callable[[Referral], Traits]
@@ -129,7 +129,7 @@ class PersonNews:
         if inside and locked.clock in STANDS_STILL:
             return pause(locked, state, Party.PRESCRIBER, self.clocks)
         if not inside and locked.clock == Clock.STAY:
-            return _anew(locked, state, self.clocks)
+            return anew(locked, state, self.clocks)
         return Leave.AS_IS
 
     def _undoes_an_offer(self, locked: Locked) -> bool:
@@ -142,14 +142,6 @@ class PersonNews:
 
     def _says(self, reason: str) -> bool:
         return any(fact.type is FactType.PERSON_CHANGED and fact.reason == reason for fact in self.facts)
-
-
-def _anew(locked: Locked, state: ReferralState, clocks: Clocks) -> Waiting:
-    """What the open hand-over's last step waits for, as if it had just been taken."""
-    business = state.hand_over.business if state.hand_over else ""
-    steps = (move.clock for move in MOVES.values() if move.about is Role.HAND_OVER and move.business == business and move.clock in STANDS_STILL)
-    clock = next(steps, None) or Clock.PROGRESS
-    return Waiting(Party.PRESCRIBER, owner_of(state, Party.PRESCRIBER), clock, clocks.seconds(clock, locked.priority, locked.now))
 
 
 def _resources(fact: Fact) -> list[JsonObject]:

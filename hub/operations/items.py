@@ -16,6 +16,7 @@ from hub.ledger.changes import Audit
 from hub.ledger.rows import audit_rows, insert_audit
 from hub.ledger.sealing import NotReadable, Sealing
 from hub.ledger.worklist import Item, ToTell
+from hub.operations.duty import ASKS
 from hub.operations.facts import reason_words
 from hub.operations.life import JsonObject
 from hub.operations.showing import Language, clock, iso, known, length, say, table
@@ -84,7 +85,7 @@ def shown(item: Item, told: ToTell | None, note: str | None, person: Person | No
     needs = ", ".join(reason_words(need, language) for need in item.needs) or "–"
     yield Text(f"{say('ops.client', language)} {item.client}; {known('priority', item.priority, language)}; {item.area or '–'}; {needs}")
     who = told.recipient if told else "–"
-    yield Text(say(f"worklist.do.{_kind(item)}", language, item=str(item.id)[:8], who=who), style="bold")
+    yield Text(say(f"worklist.do.{_to_do(item)}", language, item=str(item.id)[:8], who=who), style="bold")
     if told is not None:
         yield Text(f"{say('worklist.say', language)}: {words_to_say(told, language)}")
     if note:
@@ -139,6 +140,11 @@ async def one_called(connection: Connection, typed: str) -> Item | str:
 
 def _kind(item: Item) -> str:
     return item.kind if f"worklist.kind.{item.kind}" in keys() else "other"
+
+
+def _to_do(item: Item) -> str:
+    """A hold that only the person's own yes can end says so."""
+    return "hold-ask" if item.kind == "hold" and item.reason in ASKS else _kind(item)
 
 
 def _spoken(item: Item) -> str:
