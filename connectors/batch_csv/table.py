@@ -142,7 +142,7 @@ def _csv_rows(content: bytes) -> Iterator[bytes]:
     for at, row in enumerate(rows):
         if row.is_blank:
             yield b""
-        elif header.is_sound and row.is_sound and (sizes[at] == wanted or _ends_early(rows, sizes, at, wanted)):
+        elif header.is_sound and row.is_sound and (sizes[at] == wanted or (_ends_line(row) and _ends_early(rows, sizes, at, wanted))):
             yield _written((name, cell) for name, cell in zip(header.cells, row.cells, strict=False) if cell.strip())
         else:
             yield (head + row.written.rstrip(b"\r\n"))[: LONGEST_ROW + 1]
@@ -153,6 +153,12 @@ def _size(row: _Record, wanted: int, most: int) -> int:
     the line of names has); empty ones at the end may be any number."""
     filled = len(_trimmed(row.cells))
     return filled if filled > most else min(len(row.cells), wanted)
+
+
+def _ends_line(row: _Record) -> bool:
+    """Whether a line end stands after the row: a last row without one and with too few cells is what is left of a file that was cut off, and what
+    is missing may be a risk or a no."""
+    return row.written[-1:] in (b"\r", b"\n")
 
 
 def _ends_early(rows: Sequence[_Record], sizes: Sequence[int], at: int, wanted: int) -> bool:

@@ -20,7 +20,7 @@ from hub.cli.translate import Given, lines, profile_of
 from hub.operations.reach import place
 from hub.operations.showing import Language, say
 from hub.registry import Registered, installed
-from hub.transports.drop_folder import DONE, FAILED, IN, WORKING
+from hub.transports.drop_folder import DONE, FAILED, IN, WORKING, short_name
 from schemas.identifiers import ReferralRef
 from schemas.rejection import Rejected
 from schemas.row_report import NDJSON, RowReport, counted, read_line
@@ -101,10 +101,11 @@ def drop(
     try:
         rows = len(_tables().messages(content))
     except Rejected as fault:
-        _stop(fault.issues[0].text.in_language(language))
+        typer.echo(f"hub: {fault.issues[0].text.in_language(language)}", err=True)
+        raise typer.Exit(REFUSED) from None
     home = root / client
     (home / IN).mkdir(parents=True, exist_ok=True)
-    name = _free(home, file.name)
+    name = _free(home, short_name(file.name))
     unfinished = home / IN / f"{name}.part"
     shutil.copyfile(file, unfinished)
     unfinished.rename(home / IN / name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hub.errors import Unavailable
@@ -58,11 +58,11 @@ class Batches:
         """Each message with its answer, in order; not those whose number is in `done`. What belongs to one journey goes one after another,
         and nothing of it goes on past what could not be stored; the rest goes side by side. Where nothing can be stored, the rest is not tried."""
         waiting = [one for one in parts if one.number not in done]
-        name, told = registered.manifest.name, 0
+        name, told, halted = registered.manifest.name, 0, set[object]()
         log(LogEvent.BATCH_STARTED, connector=name, client=client.id, rows=len(parts), waiting=len(waiting))
         for begin in range(0, len(waiting), AT_ONCE):
             chains = _chains(registered, waiting[begin : begin + AT_ONCE])
-            answered = sorted(await self._all(registered, chains, client, transport), key=lambda one: one[0].number)
+            answered = sorted(await self._all(registered, chains, client, transport, halted), key=lambda one: one[0].number)
             for part in answered:
                 yield part
             if all(later(reply) for _, reply in answered):
@@ -75,15 +75,20 @@ class Batches:
                 log(LogEvent.BATCH_PROGRESS, connector=name, client=client.id, rows=len(parts), count=len(parts) - len(waiting) + so_far)
         log(LogEvent.BATCH_FINISHED, connector=name, client=client.id, rows=len(parts))
 
-    async def _all(self, registered: Registered, chains: Iterable[Sequence[InboundMessage]], client: Client, transport: str) -> list[Part]:
-        found = await asyncio.gather(*(self._in_turn(registered, chain, client, transport) for chain in chains))
+    async def _all(
+        self, registered: Registered, chains: Mapping[object, Sequence[InboundMessage]], client: Client, transport: str, halted: set[object]
+    ) -> list[Part]:
+        """Each message of these journeys with its answer. `halted`: journeys of which something could not be stored, for the rest of the file."""
+        turns = (self._in_turn(registered, chain, client, transport, journey in halted) for journey, chain in chains.items())
+        found = await asyncio.gather(*turns)
+        halted.update(journey for journey, answered in zip(chains, found, strict=True) if later(answered[-1][1]))
         return [part for one in found for part in one]
 
-    async def _in_turn(self, registered: Registered, chain: Sequence[InboundMessage], client: Client, transport: str) -> list[Part]:
+    async def _in_turn(self, registered: Registered, chain: Sequence[InboundMessage], client: Client, transport: str, stopped: bool) -> list[Part]:
         answered: list[Part] = []
         for message in chain:
-            stopped = bool(answered) and later(answered[-1][1])
             reply = registered.connector.answer(message, NotStored()) if stopped else await self._one(registered, message, client, transport)
+            stopped = later(reply)
             answered.append((message, reply))
         return answered
 
@@ -103,12 +108,12 @@ def later(reply: Reply) -> bool:
     return reply.status in _LATER
 
 
-def _chains(registered: Registered, parts: Iterable[InboundMessage]) -> list[list[InboundMessage]]:
-    """The messages of one journey together, in order; one that names none is alone."""
+def _chains(registered: Registered, parts: Iterable[InboundMessage]) -> dict[object, list[InboundMessage]]:
+    """The messages of one journey together, in order, under its name; one that names none is alone, under its number."""
     found: dict[object, list[InboundMessage]] = {}
     for one in parts:
         found.setdefault(_journey(registered, one) or one.number, []).append(one)
-    return list(found.values())
+    return found
 
 
 def _journey(registered: Registered, message: InboundMessage) -> str | None:

@@ -19,7 +19,7 @@ from hub.telemetry import LogEvent, cleared, count, log, trace_from
 from hub.transports.mllp import Peer
 from hub.transports.mllp_frames import FrameFault
 from schemas.hl7v2 import read_header
-from schemas.messages import InboundMessage
+from schemas.messages import InboundMessage, NotStored, Reply
 from schemas.rejection import Issue, Reason, Rejected
 
 _NO_ANSWER_YET = 425
@@ -40,8 +40,16 @@ class MllpDoor:
             client = self._client(peer, content)
             if client is None:
                 return await self._stranger(content)
-            reply = await self.intake.receive(self.registered, self._message(content, client), client, "mllp")
+            reply = await self._received(self._message(content, client), client)
             return None if reply.status == _NO_ANSWER_YET else reply.parts
+
+    async def _received(self, message: InboundMessage, client: Client) -> Reply:
+        """A bug of ours is said (AE) and logged: a sender without an answer would send the same frame again and again, and nobody would know."""
+        try:
+            return await self.intake.receive(self.registered, message, client, "mllp")
+        except Exception as fault:  # noqa: BLE001  whatever it is, this sender must hear that nothing was stored
+            log(LogEvent.BUG, "error", fault, stage="intake", connector=self.registered.manifest.name, client=client.id)
+            return self.registered.connector.answer(message, NotStored())
 
     async def on_fault(self, peer: Peer, fault: FrameFault, head: bytes) -> bytes | None:
         """Frames that are too large or have no end are refused by name; the rest leaves nobody to answer. All are counted, none is silent."""

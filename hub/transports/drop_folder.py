@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -25,8 +26,12 @@ from schemas.rejection import Reason
 IN, WORKING, DONE, FAILED = "in", "working", "done", "failed"
 BESIDE = "columns.toml"
 LARGEST = 64 * 2**20
+NO_FILE = b"\xff"
+"""What is handed over in the place of a `columns.toml` that cannot be read: no text, so that the file is refused by that name."""
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", "~")
 _NOTES = ".notes"
+_LARGEST_BESIDE = 64 * 1024
+_LONGEST_NAME, _LONGEST_SUFFIX = 200, 20
 _WARN_EVERY = 3600.0
 _Signature = tuple[int, int, int]
 
@@ -107,7 +112,7 @@ class DropFolder:
                 self._wait(owner, home / IN)
                 return
             for name in (IN, WORKING, DONE, FAILED):
-                (home / name).mkdir(exist_ok=True)
+                _made(home / name)
             is_well = all([await self._tried(owner, home, path) for path in (*_files(home / WORKING), *self._complete(home / IN))])
         except OSError as fault:
             log(LogEvent.BATCH_WAITING, "warning", fault, transport="drop-folder", client=owner)
@@ -213,9 +218,24 @@ class _Read:
     digest: str
 
 
+def short_name(name: str) -> str:
+    """The name, or so much of its beginning that the reports' names, which are longer, are names that a disk takes; the suffix stays."""
+    if len(os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    suffix = Path(name).suffix if len(os.fsencode(Path(name).suffix)) <= _LONGEST_SUFFIX else ""
+    return os.fsencode(name)[: _LONGEST_NAME - _LONGEST_SUFFIX].decode("utf-8", "ignore") + suffix
+
+
+def _made(folder: Path) -> None:
+    """Raises OSError where a link stands in the folder's place: what lies behind it is somebody else's."""
+    folder.mkdir(exist_ok=True)
+    if folder.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, "A link is no folder")
+
+
 def _taken(path: Path, folder: Path) -> Path:
     """Where the file lies now: in `working`, under a name that nothing else there has."""
-    return path if path.parent == folder else path.rename(_free(folder, path.name))
+    return path if path.parent == folder else path.rename(_free(folder, short_name(path.name)))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -245,10 +265,19 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _beside(path: Path) -> bytes | None:
+    """What lies there, None for nothing; NO_FILE for what is no ordinary file (a link, a pipe) or too large for one of its kind."""
     try:
-        return path.read_bytes()[:LARGEST]
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
+    except OSError:
+        return NO_FILE
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        return NO_FILE
+    with os.fdopen(handle, "rb") as source:
+        content = source.read(_LARGEST_BESIDE + 1)
+    return content if len(content) <= _LARGEST_BESIDE else NO_FILE
 
 
 def _noted(notes: Path) -> tuple[bytes, ...]:

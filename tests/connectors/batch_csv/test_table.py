@@ -55,6 +55,8 @@ def test_the_same_rows_are_the_same_bytes_however_their_file_was_saved(content: 
         (b"a,b\n1,2,3\n4,5\n", [Reason.STRUCTURE, [(b"a", b"4"), (b"b", b"5")]]),  # an unquoted comma
         (b'a,b\n"1,2\n4,5\n', [Reason.STRUCTURE, [(b"a", b"4"), (b"b", b"5")]]),  # a quote that never closes
         (b'a,b\n"1"x,2\n4,5\n', [Reason.STRUCTURE, [(b"a", b"4"), (b"b", b"5")]]),  # something after a closing quote
+        (b"a,b,c,d\n1,2,3,4\n5,6\n", [[(b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"d", b"4")], [(b"a", b"5"), (b"b", b"6")]]),  # no empty cells at the end
+        (b"a,b,c,d\n1,2,3,4\n5,6", [[(b"a", b"1"), (b"b", b"2"), (b"c", b"3"), (b"d", b"4")], Reason.STRUCTURE]),  # cut off: what is missing may be a no
         (b'a,b\n1"2,3\n', [[(b"a", b'1"2'), (b"b", b"3")]]),  # a quote within a cell is a letter
         (b'a,b\n"1\n2",3\n', [[(b"a", b"1\n2"), (b"b", b"3")]]),
         (b'a,b\n"1""2",3\n', [[(b"a", b'1"2'), (b"b", b"3")]]),

@@ -13,6 +13,7 @@ from connectors.batch_csv import connector as batch_csv
 from hub.errors import Unavailable
 from hub.intake import batches as batches_module
 from hub.intake.batches import Batches
+from hub.ledger.changes import Creation
 from hub.registry import installed
 from schemas.messages import InboundMessage, Reply
 from schemas.profile import Profile
@@ -167,6 +168,26 @@ async def test_a_cancellation_does_not_overtake_the_row_that_could_not_be_stored
     door.intake.ledger = Down(door.intake.ledger, 0)  # type: ignore[assignment]
     _, lines = await upload(door, table(GOOD[3], "T-3,,,,,,,cancel"))
     assert [line["outcome"] for line in lines[1:]] == ["postponed", "postponed"]
+
+
+async def test_a_cancellation_far_behind_waits_for_the_row_that_could_not_be_stored_too(door: Door) -> None:
+    class Flaky(Down):
+        """Away for one row's first commit alone, as when that one takes too long."""
+
+        async def commit(self, change: Any) -> Any:
+            if self.left and isinstance(change, Creation) and b"T-3," in change.referrals[0].message:
+                self.left -= 1
+                raise Unavailable("This one took too long")
+            return await self.real.commit(change)
+
+    rows = [GOOD[3], *GOOD[10:40], "T-3,,,,,,,cancel"]
+    door.intake.ledger = Flaky(door.intake.ledger, 1)  # type: ignore[assignment]
+    _, lines = await upload(door, table(*rows))
+    became = [line["outcome"] for line in lines[1:]]
+    assert became[0] == "postponed"
+    assert became[-1] == "postponed", "refused as unknown it would be over, and the referral would then stand for good"
+    _, lines = await upload(door, table(*rows))
+    assert (lines[1]["outcome"], lines[-1]["outcome"]) == ("taken", "changed")
 
 
 async def test_a_bug_with_one_row_takes_the_answer_from_no_other(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.hospital_hl7v2 import connector as hospital
 from hub.intake.mllp import MllpDoor
 from hub.registry import installed
 from hub.security.client import Client, MllpBinding
@@ -102,6 +103,21 @@ async def test_every_frame_is_answered(door: Door, listening: MllpDoor, content:
     assert answers is not None
     assert [split(one).first("MSA").component(1) for one in answers] == [answer]
     assert await door.book.value("SELECT count(*) FROM referral") == 0
+
+
+async def test_a_bug_of_ours_is_answered_and_said(
+    door: Door, listening: MllpDoor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_message: object) -> None:
+        raise ZeroDivisionError("PRAWF 9990000018")
+
+    monkeypatch.setattr(hospital, "translate", broken)
+    answers = await listening.on_frame(Peer("10.1.2.3", 4000), frame("PLAIN"))
+    assert answers is not None
+    assert [split(one).first("MSA").component(1) for one in answers] == ["AE"], "nothing is stored, and the sender may try again"
+    said = capsys.readouterr()
+    assert '"bug"' in said.err + said.out or "bug" in said.err + said.out
+    assert "PRAWF" not in said.err + said.out
 
 
 async def test_a_referral_is_changed_and_cancelled_by_its_own_number(door: Door, listening: MllpDoor) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.errors import Misconfigured, Unavailable
-from hub.transports.drop_folder import DropFolder, Dropped, Finished
+from hub.transports.drop_folder import NO_FILE, DropFolder, Dropped, Finished
 from schemas.rejection import Reason
 
 TABLE = b"name\r\nNon Prawf\r\n"
@@ -261,3 +261,63 @@ async def _until(condition: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.01)
     raise TimeoutError
+
+
+@pytest.mark.parametrize("what", ["pipe", "link", "endless", "folder", "large"])
+async def test_what_lies_beside_and_is_no_ordinary_file_is_never_read_and_stops_nobody(home: Home, what: str) -> None:
+    beside = home.root / "tai" / "columns.toml"
+    match what:
+        case "pipe":
+            os.mkfifo(beside)
+        case "link":
+            (home.root / "another.toml").write_bytes(b'charset = "latin-1"')
+            beside.symlink_to(home.root / "another.toml")
+        case "endless":
+            beside.symlink_to("/dev/zero")
+        case "folder":
+            beside.mkdir()
+        case _:
+            beside.write_bytes(b"#" * 2**20)
+    home.drop("a.csv")
+    async with asyncio.timeout(5):
+        await home.look()
+        await home.look(3)
+    assert [one.beside for one in home.reader.taken] == [NO_FILE]
+
+
+@pytest.mark.parametrize("name", ["in", "working", "done", "failed"])
+async def test_a_link_in_a_folder_s_place_leads_nowhere(home: Home, name: str) -> None:
+    theirs = home.root / "other" / "in"
+    theirs.mkdir(parents=True)
+    (theirs / "private.csv").write_bytes(TABLE)
+    home.drop("a.csv")
+    place = home.root / "tai" / name
+    if name == "in":
+        (place / "a.csv").unlink()
+        place.rmdir()
+    place.symlink_to(theirs)
+    await home.look()
+    await home.look(3)
+    assert home.reader.taken == []
+    assert [path.name for path in theirs.iterdir()] == ["private.csv"]
+
+
+NAMES = [
+    "a" * 251 + ".csv",  # its report's name would be longer than a disk takes
+    "\u0175" * 125 + ".csv",  # 250 bytes, 125 letters
+    "a." + "b" * 250,  # hardly a suffix
+    "line\nend\r.csv",
+    "-rf.csv",
+    "a b;$(x)`y`.csv",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_awkward_name_comes_to_its_end_with_its_report(home: Home, name: str) -> None:
+    home.drop(name)
+    await home.look()
+    await home.look(3)
+    done = home.lies()
+    assert (len(done), len(home.reader.taken)) == (2, 1), done
+    assert all(one.startswith("done/") for one in done)
+    assert sum(one.endswith(".report.csv") for one in done) == 1
