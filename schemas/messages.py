@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from schemas.addressee import Addressee
 from schemas.events import FactType
+from schemas.fhir.person import Person
 from schemas.profile import Profile
 from schemas.referral import Referral
 from schemas.rejection import Issue, Reason, Rejected
@@ -81,8 +82,8 @@ class Target:
 class Fact:
     """One thing that a message says happened. `bundle` is the FHIR message bundle; `referral` only for received, offered, updated and
     consent-changed; `update` only for hand-over and offer facts; `target` only for what a referrer says later of a referral, which is else
-    found by `about`; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …). `heard`: every text of a message that
-    takes a referral back, for the screen for risk alone; it is not kept."""
+    found by `about`; `reason` the code of `MessageHeader.reason` (held, closed, merged, discharged, …). Of a message that takes a referral
+    back, and not kept: `heard`, every text of it, for the screen for risk alone, and `person`, whom it names, where the bundle does not."""
 
     type: FactType
     bundle: JsonObject = field(repr=False)
@@ -92,6 +93,7 @@ class Fact:
     reason: str | None = None
     target: Target | None = None
     heard: tuple[str, ...] = field(default=(), repr=False)
+    person: Person | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

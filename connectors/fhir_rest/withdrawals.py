@@ -9,6 +9,8 @@ from connectors.fhir_rest.rules import ROOT, WITHDRAWN, modifier_faults
 from schemas.events import FactType
 from schemas.fhir.build import ABSENT_REASON
 from schemas.fhir.build import message as message_bundle
+from schemas.fhir.person import read_person
+from schemas.fhir.read import Found, Message
 from schemas.fhir.said import said_in
 from schemas.fhir.strict_json import JsonObject
 from schemas.messages import About, Fact, InboundMessage, Target, Translation
@@ -27,8 +29,8 @@ def is_withdrawn(body: JsonObject) -> bool:
 def translate_withdrawal(message: InboundMessage, body: JsonObject, target: Target | None = None, root: str = ROOT) -> Translation:
     """It is taken whatever else is wrong with it, because what it stops should be stopped; only what might turn its meaning round is refused.
 
-    Which referral is meant says our id (`target`), the journey or the sender's own identifier. The fact carries the request's ids and status
-    and nothing of the person. Raises Rejected.
+    Which referral is meant says our id (`target`), the journey or the sender's own identifier. Its bundle carries the request's ids and status
+    and nothing of the person; whom it names goes beside it, so that it is never another's that ends. Raises Rejected.
     """
     kind = _FACTS[body["status"]]
     sound, warnings, faults = checked(body)
@@ -39,7 +41,9 @@ def translate_withdrawal(message: InboundMessage, body: JsonObject, target: Targ
     identifiers = {} if faults else {name: sound[name] for name in ("identifier",) if name in sound}
     thin = {"resourceType": ROOT, **identifiers, "status": body["status"], "intent": _intent(sound), "subject": _MASKED}
     bundle = message_bundle(message.body, NAME, kind.value, [(None, thin)], focus=ROOT)
-    return Translation((Fact(kind, bundle, about, target=target, heard=said_in([body])),), tuple(_placed(one, root) for one in (*warnings, *faults)))
+    named = read_person(Message({"entry": [{"resource": body}]}), Found(body, ROOT), None)[0]
+    fact = Fact(kind, bundle, about, target=target, heard=said_in([body]), person=named)
+    return Translation((fact,), tuple(_placed(one, root) for one in (*warnings, *faults)))
 
 
 _INTENTS = "proposal plan directive order original-order reflex-order filler-order instance-order option"

@@ -28,6 +28,12 @@ def held(reason: Reason, policy: Policy) -> Text:
     return text(key, reason=text(f"reason.{reason}"), minutes=str(policy.rules.alert_minutes))
 
 
+def looked_at(reason: Reason, done: Text, policy: Policy) -> Text:
+    """A risk in what a referrer says later, where whoever has the referral has it still or it is over: what to do now, then what was done."""
+    key = f"answer.looked-at.{reason}" if f"answer.looked-at.{reason}" in keys() else "answer.looked-at"
+    return text(key, reason=text(f"reason.{reason}"), done=done, minutes=str(policy.rules.alert_minutes))
+
+
 def updated() -> Text:
     """An update was taken."""
     return text("answer.updated")

@@ -112,7 +112,7 @@ class _Pending:
         task = fhir_task(self._tree, state.coordination, self.arrival.received_at)
         first = self._received(state, task)
         recorder = Recorder(self._locked(state), f"{self._cause}/{self.id}/held", self._source, clocks, causation=str(first.id))
-        reason = self.risk.reasons[0] if self.risk.result is Result.HOLD else None
+        reason = gravest(self.risk.reasons) if self.risk.result is Result.HOLD else None
         if reason is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value), tells=frozenset({Party.OPERATIONS}) if self._is_offer else None)
             task = fhir_task(self._tree, recorder.state.coordination, self.arrival.received_at)
@@ -192,6 +192,15 @@ class _Pending:
         if reason is not None:
             return answers.held(reason, self.maker.policy)
         return answers.practical(minutes) if self.risk.result is Result.PRACTICAL else answers.searching(minutes)
+
+
+_GRAVEST = (Reason.DECEASED, Reason.CRISIS, Reason.SAFEGUARDING, Reason.DOMESTIC_ABUSE, Reason.CLINICAL)
+
+
+def gravest(reasons: Iterable[Reason]) -> Reason | None:
+    """The reason by which a referral is held, and its sender told what to do: of several the one that can wait least."""
+    found = tuple(reasons)
+    return next((one for one in _GRAVEST if one in found), next(iter(found), None))
 
 
 def together(made: Sequence[Made]) -> tuple[tuple[NewReferral, ...], tuple[Accepted, ...]]:

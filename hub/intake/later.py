@@ -6,21 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hub.content import content_of, referral_of
+from hub.content import bundle_of, content_of, referral_of
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.triage import Result, Triage, risks_in
 from hub.intake import answers
-from hub.intake.creation import Arrival, Maker
+from hub.intake.creation import Arrival, Maker, gravest
 from hub.intake.persons import hashes_of
 from hub.ledger.changes import Audit, Decision, Locked, NewItem, NoEffect
 from hub.recording import Recorder, fhir_task, tree_of
 from hub.staying import carried_over
 from schemas.events import FactType
 from schemas.fhir.build import Entry
-from schemas.fhir.person import Person
+from schemas.fhir.person import Person, read_person
+from schemas.fhir.read import Message, identifiers
 from schemas.identifiers import NhsNumber
-from schemas.lifecycle import Applied, Refused, Update
-from schemas.messages import Accepted, Fact, Target
+from schemas.lifecycle import Applied, Refused, Update, asked_to_stop
+from schemas.messages import Accepted, Fact, Identifier, Target
 from schemas.referral import Referral
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.task import Party, TaskStatus
@@ -33,11 +34,14 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """One later message about one referral. Pure: called under the lock, perhaps more than once."""
+    """One later message about one referral. Pure: called under the lock, perhaps more than once. `is_named`: the referral was found by its
+    sender's own identifier; `marks`: what is known of the person whom a change names (`died`), as in `Maker.make`."""
 
     maker: Maker
     arrival: Arrival
     fact: Fact
+    is_named: bool = False
+    marks: frozenset[str] = frozenset()
 
     @property
     def audit(self) -> Audit:
@@ -48,54 +52,108 @@ class Later:
         """What the message changes. Its result is `Accepted`, or `Rejected`, which leaves the request key free."""
         if locked.client != self.arrival.client:
             return _refused(Reason.NOT_FOUND)
-        if not locked.state.open and locked.state.coordination.status is _ENDED_SO.get(self.fact.type):
+        if self._is_of_another_referral(locked):
+            return _refused(Reason.NOT_FOUND)
+        before = referral_of(locked.content) if locked.content else None
+        if before is not None and any(_another(before.person, one) for one in self._persons()):
+            return NoEffect(Rejected(Reason.INVALID, [Issue(Reason.INVALID, "ServiceRequest.subject", "update.other-person")]), keep_request=False)
+        if self._is_said_already(locked):
             return NoEffect(self._accepted(locked, Recorder(locked, "", "", self._clocks)))
         seen = (self.fact.target or Target()).if_match
         if seen is not None and seen != locked.content_version:
             return _refused(Reason.STALE_VERSION, locked)
         recorder = Recorder(locked, f"{self.arrival.client}|{self.arrival.key}|{locked.id}", f"/connectors/{self.arrival.connector}", self._clocks)
-        return self._changed(locked, recorder) if self.fact.referral is not None else self._ended(locked, recorder)
+        return self._changed(locked, recorder, before) if self.fact.referral is not None else self._ended(locked, recorder)
 
     @property
     def _clocks(self) -> PolicyClocks:
         return PolicyClocks(self.maker.policy)
 
+    # --- which referral -----------------------------------------------------------------------------------------------------------------
+
+    def _is_of_another_referral(self, locked: Locked) -> bool:
+        """Whether the sender's own identifiers contradict the journey by which the referral was found: none is the same, and in one system the
+        values differ. Our own id says which, whatever else is said."""
+        if self.fact.target is not None or self.is_named or not locked.content:
+            return False
+        known = {one.system for one in _identifiers_of(locked.content)}
+        return any(one.system in known for one in self.fact.about.identifiers)
+
+    def _persons(self) -> Iterator[Person]:
+        """Whom the message names, as far as it does."""
+        if self.fact.referral is not None:
+            yield self.fact.referral.person
+        elif self.fact.person is not None:
+            yield self.fact.person
+        elif (request := (message := Message(self.fact.bundle)).first("ServiceRequest")) is not None:
+            yield read_person(message, request, None)[0]
+
+    def _is_said_already(self, locked: Locked) -> bool:
+        """Whether the referral has ended so, or its end was asked for, and nothing new is heard beside it."""
+        if self._heard() is not None:
+            return False
+        coordination = locked.state.coordination
+        ended = not locked.state.open and coordination.status is _ENDED_SO.get(self.fact.type)
+        return ended or (self.fact.type is FactType.CANCEL_REQUESTED and asked_to_stop(coordination))
+
     # --- changed ------------------------------------------------------------------------------------------------------------------------
 
-    def _changed(self, locked: Locked, recorder: Recorder) -> Decision:
-        """The new content takes the old one's place. A risk that was not seen before stops it for a human, wherever it is."""
+    def _changed(self, locked: Locked, recorder: Recorder, before: Referral | None) -> Decision:
+        """The new content takes the old one's place. A risk that was not seen before stops it for a human; whoever has it already is told by
+        the change itself, and a human is asked all the same."""
         now = self.fact.referral
         if now is None:
             raise ValueError("a change without a referral")
-        before = referral_of(locked.content) if locked.content else now
-        if _another(before.person, now.person):
-            return NoEffect(Rejected(Reason.INVALID, [Issue(Reason.INVALID, "ServiceRequest.subject", "update.other-person")]), keep_request=False)
+        if asked_to_stop(locked.state.coordination):
+            return _refused(Reason.ILLEGAL_TRANSITION, locked)
         found = recorder.apply(Update(self.fact.type, Party.REFERRER, reason=self.fact.reason), entries=tuple(_entries(self.fact)))
         if isinstance(found, Refused):
             return _refused(found.reason, locked)
-        now = _still_refused(before, now)
-        risk = self.maker.risk(now)
-        if (reason := _new_risk(locked, risk)) is not None:
+        now = _still_refused(before or now, now)
+        risk = self.maker.risk(now, self.marks)
+        reason = self._new_risk(locked, before, now, risk)
+        more: dict[str, Any] = {}  # Any: fields of Effects by name
+        if reason is not None and locked.state.hand_over is not None:
+            more["items"] = (NewItem("stepped-up", reason.value, self._clocks.alert_seconds),)
+        elif reason is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
+            more["close_items"] = locked.held is not None  # a hold for another reason must not be released without a look at this one
         return recorder.effects(
             content=carried_over(locked.content, content_of(now, self.fact.bundle, risk)), traits=self.maker.traits(now),
-            person=hashes_of(now.person, self.maker.sealing), result=self._accepted(locked, recorder, reason),
+            person=hashes_of(now.person, self.maker.sealing), result=self._accepted(locked, recorder, reason), **more,
         )  # fmt: skip
+
+    def _new_risk(self, locked: Locked, before: Referral | None, now: Referral, risk: Triage) -> Reason | None:
+        """The gravest reason for a human to look. Where one looks already, or somebody has the referral, only what was not seen before counts;
+        which service was meant is settled then."""
+        if risk.result is not Result.HOLD:
+            return None
+        if before is None or (locked.held is None and locked.state.hand_over is None):
+            return gravest(risk.reasons)
+        seen = {*self.maker.risk(before).reasons, locked.held, Reason.WRONG_SERVICE, Reason.PRACTICAL_TONIGHT}
+        added = risks_in((word for word in now.words if word not in before.words), self.maker.policy)
+        return gravest((*(reason for reason in risk.reasons if reason not in seen), *added))
 
     # --- ended --------------------------------------------------------------------------------------------------------------------------
 
     def _ended(self, locked: Locked, recorder: Recorder) -> Decision:
         """Sent in error ends everything at once. A cancellation is a request: nobody has it yet, and it is done; else whoever has it is asked.
         Words of risk in it reach a person all the same."""
+        risk = self._heard()
+        items = (NewItem("stepped-up", risk.value, self._clocks.alert_seconds),) if risk else ()
+        if not locked.state.open and locked.state.coordination.status is _ENDED_SO[self.fact.type]:
+            return recorder.effects(items=items, result=self._accepted(locked, recorder, risk))
         nobody_has_it = locked.state.hand_over is None
         found = recorder.apply(Update(self.fact.type, Party.REFERRER, reason=self.fact.reason or Reason.CANCELLED_BY_REFERRER.value))
         if not isinstance(found, Applied):
             return _refused(found.reason, locked) if isinstance(found, Refused) else NoEffect(self._accepted(locked, recorder))
         if self.fact.type is FactType.CANCEL_REQUESTED and nobody_has_it:
             recorder.apply(Update(FactType.CANCELLED, Party.HUB, reason=Reason.CANCELLED_BY_REFERRER.value))
-        risk = next(iter(risks_in(self.fact.heard, self.maker.policy)), None)
-        items = (NewItem("stepped-up", risk.value, self._clocks.alert_seconds),) if risk else ()
         return recorder.effects(items=items, result=self._accepted(locked, recorder, risk))
+
+    def _heard(self) -> Reason | None:
+        """The gravest risk in the words of a message that takes a referral back."""
+        return gravest(risks_in(self.fact.heard, self.maker.policy))
 
     # --- the answer ---------------------------------------------------------------------------------------------------------------------
 
@@ -105,15 +163,20 @@ class Later:
         shown = fhir_task(tree, task, locked.created.get(task.id, locked.now))
         version = locked.content_version + (self.fact.referral is not None)
         return Accepted(
-            str(locked.id), locked.ref, version, self.fact.type, self._said(recorder, held), held, (*_request(self.fact, locked, version), shown)
+            str(locked.id), locked.ref, version, self.fact.type, self._said(locked, recorder, held), held, (*_request(self.fact, locked, version), shown)
         )
 
-    def _said(self, recorder: Recorder, held: Reason | None) -> Text:
-        if held is not None:
+    def _said(self, locked: Locked, recorder: Recorder, held: Reason | None) -> Text:
+        """What is done now; of a risk first what its sender must do, and nothing was sent only where nobody has it."""
+        if held is not None and self.fact.referral is not None and locked.state.hand_over is None:
             return answers.held(held, self.maker.policy)
-        if self.fact.type is FactType.CANCEL_REQUESTED and recorder.state.open:
-            return answers.later("cancel-requested")
-        return answers.later({FactType.CANCEL_REQUESTED: "cancelled", FactType.ENTERED_IN_ERROR: "entered-in-error"}.get(self.fact.type, "changed"))
+        done = answers.later(self._done(recorder))
+        return done if held is None else answers.looked_at(held, done, self.maker.policy)
+
+    def _done(self, recorder: Recorder) -> str:
+        if self.fact.type is FactType.CANCEL_REQUESTED:
+            return "cancel-requested" if recorder.state.open else "cancelled"
+        return "entered-in-error" if self.fact.type is FactType.ENTERED_IN_ERROR else "changed"
 
 
 def _entries(fact: Fact) -> Iterator[Entry]:
@@ -130,12 +193,10 @@ def _request(fact: Fact, locked: Locked, version: int) -> tuple[JsonObject, ...]
     return ({**sent, "id": str(locked.id), "meta": {"versionId": str(version), "lastUpdated": at}},)
 
 
-def _new_risk(locked: Locked, risk: Triage) -> Reason | None:
-    """The first reason for a human to look, unless one looks already; which service was meant is settled once somebody works on it."""
-    if risk.result is not Result.HOLD or locked.held is not None:
-        return None
-    settled = {Reason.WRONG_SERVICE} if locked.state.hand_over is not None else set()
-    return next((reason for reason in risk.reasons if reason not in settled), None)
+def _identifiers_of(content: bytes) -> frozenset[Identifier]:
+    """The sender's own identifiers of a referral that stands."""
+    request = Message(bundle_of(content)).first("ServiceRequest")
+    return frozenset(Identifier(one.system, one.value) for one in identifiers(request.resource, "")) if request else frozenset()
 
 
 def _still_refused(before: Referral, now: Referral) -> Referral:
@@ -159,6 +220,8 @@ def _refused(reason: Reason, locked: Locked | None = None) -> NoEffect:
     if locked is None:
         return NoEffect(Rejected(reason, [Issue(reason, "ServiceRequest")]), keep_request=False)
     status, version = locked.state.coordination.status.value, str(locked.content_version)
+    if reason is Reason.ILLEGAL_TRANSITION and asked_to_stop(locked.state.coordination):
+        return NoEffect(Rejected(reason, [Issue(reason, "ServiceRequest.status", "update.referral-taken-back")]), keep_request=False)
     named = {Reason.STALE_VERSION: {"version": version}, Reason.ILLEGAL_TRANSITION: {"status": status}}
     detail = f"update.referral-{reason}" if reason in named else None
     return NoEffect(Rejected(reason, [Issue(reason, "ServiceRequest.status", detail, named.get(reason, {}))]), keep_request=False)

@@ -30,13 +30,16 @@ _NAMED = """
 SELECT DISTINCT r.id, r.ref, r.content_version FROM referral_identifier n JOIN referral r ON r.id = n.referral_id WHERE n.client = $1 AND n.hash = ANY($2)
 """
 _SAID_OF = """
-SELECT r.id, r.closed_at IS NULL AS open, EXISTS (
-    SELECT 1 FROM referral_identifier n WHERE n.referral_id = r.id AND n.client = $1 AND n.hash = ANY($4)
-) AS named
-FROM referral r WHERE r.client = $1 AND CASE
+SELECT r.id, r.closed_at IS NULL AS open, n.named, r.correlation IS NOT NULL AND r.correlation = $3 AS on_journey
+FROM referral r, LATERAL (
+    SELECT EXISTS (SELECT 1 FROM referral_identifier n WHERE n.referral_id = r.id AND n.client = $1 AND n.hash = ANY($4)) AS named
+) n
+WHERE r.client = $1 AND CASE
     WHEN $2::uuid IS NOT NULL THEN r.id = $2
-    WHEN $3::text IS NOT NULL AND EXISTS (SELECT 1 FROM referral j WHERE j.client = $1 AND j.correlation = $3) THEN r.correlation = $3
-    ELSE r.id IN (SELECT n.referral_id FROM referral_identifier n WHERE n.client = $1 AND n.hash = ANY($4))
+    ELSE r.id IN (
+        SELECT j.id FROM referral j WHERE j.client = $1 AND j.correlation = $3::text UNION
+        SELECT i.referral_id FROM referral_identifier i WHERE i.client = $1 AND i.hash = ANY($4)
+    )
 END
 """
 _STANDS_OPEN = """
@@ -58,17 +61,25 @@ async def stands_open(pool: Pool, client: str, names: Sequence[bytes]) -> bool:
     return found
 
 
-async def referrals_said_of(pool: Pool, client: str, target: Target, journey: str | None, names: Sequence[bytes]) -> tuple[UUID, ...]:
-    """This client's referrals that a later message may mean: by our id; else by the journey; else by the sender's own identifiers. Of several
-    those that it names too, then those that are still open. Raises Unavailable."""
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A referral that a later message may mean; `named`: by the sender's own identifier."""
+
+    id: UUID
+    named: bool
+
+
+async def referrals_said_of(pool: Pool, client: str, target: Target, journey: str | None, names: Sequence[bytes]) -> tuple[Meant, ...]:
+    """This client's referrals that a later message may mean: by our id; else by the journey and the sender's own identifiers. Where these agree
+    they say together which; where they lead to different referrals all of them may be meant. Of several those that are still open.
+    Raises Unavailable."""
     if target.referral_id is not None and (wanted := _uuid(target.referral_id)) is None:
         return ()
     async with lent(pool) as connection:
         rows = await connection.fetch(_SAID_OF, client, wanted if target.referral_id is not None else None, journey, list(names))
-    named = [row for row in rows if row["named"]]
-    found = named or rows
+    found = [row for row in rows if row["named"] and row["on_journey"]] or rows
     still_open = [row for row in found if row["open"]]
-    return tuple(sorted(row["id"] for row in (still_open or found)))
+    return tuple(sorted((Meant(row["id"], row["named"]) for row in (still_open or found)), key=lambda one: one.id))
 
 
 def _uuid(typed: str) -> UUID | None:

@@ -58,6 +58,8 @@ def test_a_request_that_is_taken_back_carries_nothing_of_the_person(status: str,
     assert found.about.identifiers == (Identifier("https://gp.example", "A-1"),)
     assert "Gwdihw" not in json.dumps(found.bundle)
     assert "9990000018" not in json.dumps(found.bundle)
+    assert found.person is not None
+    assert found.person.nhs_number == "9990000018", "beside it, so that nobody else's referral ends"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hub.registry import Registered, installed
 from schemas.events import FactType
 from schemas.lifecycle import Update
 from schemas.messages import (
+    About,
     Accepted,
     Committed,
     Existing,
@@ -148,6 +149,37 @@ async def test_of_several_on_one_journey_the_number_says_which_and_what_is_over_
     assert _accepted(await _say(door, _later(FactType.CANCEL_REQUESTED, other))).referral_id == str(second)
 
 
+def _another_number(name: str) -> bytes:
+    return service_request(identifier=[{"system": NUMBER.system, "value": name}])
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("GP-0002", "the journey says one, the number another that stands too"),
+        ("GP-0003", "a number that never arrived, on a journey that did"),
+    ],
+)
+@pytest.mark.parametrize("kind", [FactType.CANCEL_REQUESTED, FactType.ENTERED_IN_ERROR, FactType.UPDATED])
+async def test_a_journey_and_a_number_that_contradict_each_other_change_nothing(door: Door, kind: FactType, named: str, why: str) -> None:
+    first = await _refer(door)
+    other = await _refer(door, _another_number("GP-0002"), journey="00000000-0000-4000-8000-000000000002")
+    reason = _reason(await _say(door, _later(kind, _another_number(named))))
+    assert reason in (Reason.NOT_FOUND, Reason.MULTIPLE_MATCHES), why
+    assert (await _facts(door, first), await _facts(door, other)) == (["received"], ["received"])
+
+
+@pytest.mark.parametrize("kind", [FactType.CANCEL_REQUESTED, FactType.ENTERED_IN_ERROR])
+async def test_a_cancellation_that_names_another_person_takes_nothing_back(door: Door, kind: FactType) -> None:
+    referral = await _refer(door)
+    sent = orjson.loads(service_request(**KNOWN))
+    sent["contained"][0]["identifier"][0]["value"] = "9990000018"
+    assert _reason(await _say(door, _later(kind, orjson.dumps(sent)))) is Reason.INVALID
+    masked = replace(_later(kind), bundle={"entry": []}, person=_translated(orjson.dumps(sent)).referral.person)  # type: ignore[union-attr]
+    assert _reason(await _say(door, masked)) is Reason.INVALID
+    assert await _facts(door, referral) == ["received"]
+
+
 # --- ended -------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -225,14 +257,89 @@ async def test_a_change_never_mixes_two_people(door: Door) -> None:
     assert await _facts(door, referral) == ["received"]
 
 
-async def test_a_change_that_reads_like_a_crisis_stops_it_for_a_human_wherever_it_is(door: Door) -> None:
+async def test_a_change_that_reads_like_a_crisis_stops_it_for_a_human(door: Door) -> None:
+    referral = await _refer(door)
+    said = _accepted(await _say(door, _later(FactType.UPDATED, service_request(**KNOWN, **SELF_HARM))))
+    assert (said.held, said.next_step.en.startswith("Nothing was sent")) == (Reason.CRISIS, True)
+    assert await _facts(door, referral) == ["received", "updated", "held"]
+    assert await door.book.value("SELECT count(*) FROM worklist_item WHERE reason = 'crisis'") == 1
+
+
+async def test_where_somebody_has_it_a_human_looks_and_nobody_says_that_nothing_was_sent(door: Door) -> None:
     referral = await _refer(door)
     await door.book.list_prescriber("p-1", "P", client="cases-prawf")
     await door.book.assign(referral)
     said = _accepted(await _say(door, _later(FactType.UPDATED, service_request(**KNOWN, **SELF_HARM))))
     assert said.held is Reason.CRISIS
-    assert await _facts(door, referral) == ["received", "assigned", "updated", "held"]
-    assert await door.book.value("SELECT count(*) FROM worklist_item WHERE reason = 'crisis'") == 1
+    assert "999" in said.next_step.en
+    assert "whoever is working on the referral is told" in said.next_step.en
+    assert "Nothing was sent" not in said.next_step.en
+    assert await _facts(door, referral) == ["received", "assigned", "updated"], "its prescriber is told by the change itself"
+    assert await door.book.value("SELECT clock FROM referral") == "accept", "and is still expected to answer"
+    assert await door.book.value("SELECT count(*) FROM worklist_item WHERE reason = 'crisis' AND alert_at IS NOT NULL") == 1
+
+
+async def test_a_risk_that_comes_while_it_is_held_for_something_else_takes_its_place(door: Door) -> None:
+    unstated = {"code": {"text": "Please help"}}
+    referral = await _refer(door, service_request(**KNOWN, **unstated))
+    assert await door.book.value("SELECT held_reason FROM referral") == "wrong-service"
+    said = _accepted(await _say(door, _later(FactType.UPDATED, service_request(**KNOWN, **unstated, **SELF_HARM))))
+    assert said.held is Reason.CRISIS
+    assert "999" in said.next_step.en
+    assert await _facts(door, referral) == ["received", "held", "updated", "held"]
+    rows = await door.book.fetch("SELECT reason FROM worklist_item WHERE closed_at IS NULL")
+    assert [row["reason"] for row in rows] == ["crisis"], "nobody lets it go on for the other reason"
+
+
+@pytest.mark.parametrize(
+    ("more", "again"),
+    [
+        ({}, False),  # a new telephone number does not make an old risk new
+        ({"patientInstruction": "She took an overdose tonight."}, True),  # the same kind of risk, in new words
+    ],
+)
+async def test_a_risk_that_somebody_looks_at_already_is_not_told_again_unless_there_is_more_of_it(door: Door, more: dict[str, Any], again: bool) -> None:
+    await _refer(door, service_request(**KNOWN, **SELF_HARM))
+    said = _accepted(await _say(door, _later(FactType.UPDATED, service_request(**KNOWN, **SELF_HARM, **more))))
+    assert (said.held is Reason.CRISIS) is again
+
+
+async def test_a_change_that_names_somebody_who_is_known_to_have_died_is_held(door: Door) -> None:
+    sent = orjson.loads(service_request(**KNOWN))
+    del sent["contained"][0]["identifier"]
+    referral = await _refer(door, orjson.dumps(sent))
+    died = replace(
+        _later(FactType.PERSON_DIED), referral=None, about=About(None, (Identifier("https://fhir.nhs.uk/Id/nhs-number", "9990000026"),)), reason=None
+    )
+    await _say(door, died, client="ysbyty-prawf")
+    said = _accepted(await _say(door, _later(FactType.UPDATED, service_request(**KNOWN))))
+    assert said.held is Reason.DECEASED
+    assert await _facts(door, referral) == ["received", "updated", "held"]
+
+
+async def test_what_was_asked_to_be_taken_back_is_not_changed_any_more(door: Door) -> None:
+    referral = await _refer(door)
+    await door.book.list_prescriber("p-1", "P", client="cases-prawf")
+    await door.book.assign(referral)
+    await _say(door, _later(FactType.CANCEL_REQUESTED))
+    outcome = await _say(door, _later(FactType.UPDATED))
+    assert _reason(outcome) is Reason.ILLEGAL_TRANSITION
+    assert isinstance(outcome, Rejected)
+    assert "send a new referral" in outcome.issues[0].text.en
+
+
+async def test_asking_again_to_take_it_back_tells_nobody_twice_and_gives_no_more_time(door: Door) -> None:
+    referral = await _refer(door)
+    await door.book.list_prescriber("p-1", "P", client="cases-prawf")
+    await door.book.assign(referral)
+    await _say(door, _later(FactType.CANCEL_REQUESTED))
+    until = await door.book.value("SELECT deadline_at FROM referral")
+    said = _accepted(await _say(door, _later(FactType.CANCEL_REQUESTED)))
+    assert "asked the social prescriber" in said.next_step.en
+    assert await _facts(door, referral) == ["received", "assigned", "cancel-requested"]
+    await _say(door, replace(_later(FactType.CANCEL_REQUESTED), heard=("She says she wants to kill herself.",)))
+    assert await door.book.value("SELECT count(*) FROM worklist_item WHERE reason = 'crisis'") == 1, "but a risk is heard however often it was asked"
+    assert await door.book.value("SELECT deadline_at FROM referral") == until
 
 
 async def test_the_same_change_again_hears_its_first_answer_and_does_nothing(door: Door) -> None:
