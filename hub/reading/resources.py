@@ -9,7 +9,7 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from hub.content import bundle_of
+from hub.content import bundle_of, referral_of, referrers_task_of
 from hub.ledger.changes import Audit
 from hub.ledger.database import Pool, lent
 from hub.ledger.locking import task_state
@@ -17,11 +17,10 @@ from hub.ledger.rows import audit_rows, insert_audit
 from hub.ledger.sealing import NotReadable, Sealing
 from hub.reading.search import Search
 from hub.recording import Tree, fhir_task
-from schemas.rest import referrers_task
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 _REQUEST_ROWS = """
-SELECT r.id, r.created_at, r.content, r.content_version, r.sealing_key, said.status, coalesce(said.at, r.created_at) AS at
+SELECT r.id, r.client, r.created_at, r.content, r.content_version, r.sealing_key, said.status, coalesce(said.at, r.created_at) AS at
 FROM referral r, LATERAL (
     SELECT max(e.time) AS at, CASE
         WHEN bool_or(e.type = 'referral.entered-in-error.v1') THEN 'entered-in-error'
@@ -33,15 +32,17 @@ FROM referral r, LATERAL (
 """What the referrer said last counts: a request that it took back reads so, though its content stays as it was."""
 _READABLE = """
 WHERE (r.client = $1 OR EXISTS (
-    SELECT 1 FROM task t WHERE t.referral_id = r.id AND t.client = $1 AND t.status NOT IN ('rejected', 'cancelled', 'failed', 'entered-in-error')
+    SELECT 1 FROM task t WHERE t.referral_id = r.id AND t.client = $1 AND t.role = 'hand-over'
+        AND t.status NOT IN ('rejected', 'cancelled', 'failed', 'entered-in-error')
 ))
 """
-"""Its referrer reads it, and who has it or has finished with it; who declined or lost it has no more to do with the person."""
+"""Its referrer reads it, and who has it or has finished with it, while the person has not said no; who declined or lost it has no more to do
+with the person, and a group that was asked never had."""
 _REQUEST = f"{_REQUEST_ROWS} {_READABLE} AND r.id = $2"
 _OWN = """
 WHERE r.id IN (
     SELECT id FROM referral WHERE client = $1 UNION
-    SELECT referral_id FROM task WHERE client = $1 AND status NOT IN ('rejected', 'cancelled', 'failed', 'entered-in-error')
+    SELECT referral_id FROM task WHERE client = $1 AND role = 'hand-over' AND status NOT IN ('rejected', 'cancelled', 'failed', 'entered-in-error')
 )
 AND ($2::uuid[] IS NULL OR r.id = ANY($2))
 AND ($3::text[] IS NULL OR coalesce(said.status, 'active') = ANY($3))
@@ -78,7 +79,7 @@ async def read_request(pool: Pool, sealing: Sealing, wanted: UUID, client: str) 
     """The sender's ServiceRequest under our id, `id` and `meta` ours; None when it is absent or another's. Raises Unavailable."""
     async with lent(pool) as connection:
         row = await connection.fetchrow(_REQUEST, client, wanted)
-        found = _request(row, sealing) if row else None
+        found = _request(row, sealing, client) if row else None
         if found is not None:
             await _audited(connection, client, [wanted])
     return found
@@ -102,7 +103,7 @@ async def find_requests(pool: Pool, sealing: Sealing, search: Search, client: st
             _REQUESTS, client, search.ids, search.statuses, search.since, search.before, hashes, search.after_time, search.after_id,
             search.count + 1, search.references,
         )  # fmt: skip
-        found = await asyncio.to_thread(lambda: [made for row in rows[: search.count] if (made := _request(row, sealing))])
+        found = await asyncio.to_thread(lambda: [made for row in rows[: search.count] if (made := _request(row, sealing, client))])
         await _audited(connection, client, [UUID(one["id"]) for one in found])
     return found, _next(rows, search)
 
@@ -128,11 +129,12 @@ def _next(rows: Sequence[Record], search: Search) -> str | None:
 # --- rows as FHIR ---------------------------------------------------------------------------------------------------------------------
 
 
-def _request(row: Record, sealing: Sealing) -> JsonObject | None:
-    """None where the content was erased."""
-    bundle = _bundle(row, sealing)
-    if bundle is None:
+def _request(row: Record, sealing: Sealing, client: str) -> JsonObject | None:
+    """None where the content was erased, or for anybody but its referrer when the person has said no."""
+    content = _content(row, sealing)
+    if content is None or (row["client"] != client and referral_of(content).consent.direct_care is False):
         return None
+    bundle = bundle_of(content)
     sent: JsonObject = next(entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "ServiceRequest")
     meta = {"versionId": str(row["content_version"]), "lastUpdated": _instant(row["at"])}
     return {**sent, **({"status": row["status"]} if row["status"] else {}), "id": str(row["id"]), "meta": meta}
@@ -140,14 +142,15 @@ def _request(row: Record, sealing: Sealing) -> JsonObject | None:
 
 def _task(row: Record, sealing: Sealing) -> JsonObject:
     """The referrer's coordination Task is part of the referrer's own, where its message had one."""
-    own = referrers_task(_bundle(row, sealing) or {}) if row["role"] == "coordination" else None
+    content = _content(row, sealing) if row["role"] == "coordination" else None
+    own = referrers_task_of(content) if content else None
     tree = Tree(row["referral_id"], row["ref"], row["priority"], row["referrer"], row["updated_at"], row["deadline_at"], own)
     return fhir_task(tree, task_state(row), row["created_at"], row["updated_at"])
 
 
-def _bundle(row: Record, sealing: Sealing) -> JsonObject | None:
+def _content(row: Record, sealing: Sealing) -> bytes | None:
     try:
-        return bundle_of(sealing.key(row["referral_id"] if "referral_id" in row else row["id"], row["sealing_key"]).open("content", row["content"]))
+        return sealing.key(row["referral_id"] if "referral_id" in row else row["id"], row["sealing_key"]).open("content", row["content"])
     except (NotReadable, TypeError):
         return None
 

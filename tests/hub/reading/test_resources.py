@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hub.reading.resources import read_request
+from hub.reading.resources import find_requests, read_request
+from hub.reading.search import Search
 from schemas.events import FactType
 from schemas.lifecycle import Update
 from schemas.task import Party
@@ -40,3 +41,13 @@ async def test_a_case_system_that_is_asked_again_reads_again(opened: Record) -> 
     await opened.apply(id_, Update(FactType.NO_RESPONSE, H, await opened.assign(id_, place=False)))
     await opened.assign(id_, "p-2", place=False)
     assert await read_request(opened.ledger.pool, opened.ledger.sealing, id_, CASES) is not None
+
+
+async def test_once_the_person_has_said_no_only_the_referrer_reads_it(opened: Record) -> None:
+    id_ = await opened.create()
+    await opened.assign(id_, place=False)
+    await opened.apply(id_, Update(FactType.UPDATED, Party.REFERRER), agreed=False)
+    pool, sealing = opened.ledger.pool, opened.ledger.sealing
+    assert await read_request(pool, sealing, id_, CASES) is None
+    assert (await find_requests(pool, sealing, Search("ServiceRequest"), CASES))[0] == []
+    assert await read_request(pool, sealing, id_, GP) is not None
