@@ -63,11 +63,15 @@ async def test_every_block_does_what_the_page_says(tmp_path: Path) -> None:
     assert '"value":"R-1"' in said  # read back
     assert "[AA" in said, said
     assert '"status":"accepted"' in said
+    assert "taken 2" in said
+    assert " passed, 0 failed" in said
 
 
 def test_the_page_shows_each_kind_of_system_how_to_connect() -> None:
     page = "\n".join(blocks())
-    for shown in ("/ServiceRequest", "hub send referral.hl7", "-X PUT", "--kafka", "--mllp-in"):
+    for shown in (
+        "/ServiceRequest", "$process-message", "hub send referral.hl7", "/document", "hub batch send", "hub clients link", "-X PUT", "--kafka", "--mllp-in",
+    ):  # fmt: skip
         assert shown in page
 
 
