@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from schemas.codes.discharge import Ending
 from schemas.fhir.person import Person, read_person
 from schemas.fhir.read import Found, Message, fhir_date, objects, string
-from schemas.fhir.stay import Stay, home_postcode, postcode_after, read_stay, temporary_postcode
+from schemas.fhir.stay import OUTPATIENT, Stay, home_postcode, postcode_after, read_stay, temporary_postcode
 from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.referral import Referral
 
@@ -39,6 +40,13 @@ def stay_of(stored: bytes) -> Stay | None:
     return next((stay for stay in own if stay.inpatient), None)
 
 
+def own_visit(stored: bytes) -> tuple[str, str] | None:
+    """The hospital's number of the stay from which the referral itself came; None where it came from none, or from one without a number."""
+    if b'"Encounter"' not in stored:
+        return None
+    return next((visit for one in _resources(parse(stored, _CAPS)["bundle"], "Encounter") if (visit := read_stay(one).visit)), None)
+
+
 def is_inside(stored: bytes) -> bool:
     """Whether the person is in a hospital now, as far as we were told."""
     return (stay := stay_of(stored)) is not None and stay.inside
@@ -63,11 +71,15 @@ def carried_over(before: bytes, now: bytes) -> bytes:
 def moved(stored: bytes, encounter: JsonObject, patient: JsonObject) -> bytes:
     """The content once a hospital has said where the person is now: the stay, and the postcode at which to look for services.
 
-    A discharge from another visit than the one that goes on changes nothing.
+    A discharge from another visit than the one that goes on changes nothing, unless that one went on in another hospital, which numbers it
+    otherwise; nor does what happens in an outpatient clinic.
     """
     content, told = parse(stored, _CAPS), read_stay(encounter)
     known = stay_of(stored)
-    if known and known.inside and not told.inside and known.visit and told.visit and known.visit != told.visit:
+    elsewhere = known is not None and known.ending is Ending.MOVED
+    if known and known.inside and not told.inside and known.visit and told.visit and known.visit != told.visit and not elsewhere:
+        return stored
+    if string(encounter.get("class") or {}, "code") == OUTPATIENT:
         return stored
     referral = Referral.model_validate(content["referral"])
     home = home_postcode(patient) or next((code for one in _patients(content["bundle"]) if (code := home_postcode(one))), referral.person.postcode)

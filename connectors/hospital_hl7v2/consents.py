@@ -124,7 +124,13 @@ def _answer(obx: Segment) -> Answer:
         return Answer.UNCLEAR
     if _REFUSES.search(_label(obx)):
         return Answer.REFUSED if said and all(one is Answer.GIVEN for one in said) else Answer.UNCLEAR
-    return next((one for one in (Answer.REFUSED, Answer.UNCLEAR, Answer.GIVEN) if one in said), Answer.UNSAID)
+    found = next((one for one in (Answer.REFUSED, Answer.UNCLEAR, Answer.GIVEN) if one in said), Answer.UNSAID)
+    return Answer.UNCLEAR if found is Answer.UNSAID and _stands_beside(obx) else found
+
+
+def _stands_beside(obx: Segment) -> bool:
+    """Whether a plain answer stands a field too early or too late (OBX-4 or OBX-6), where OBX-5 is empty: nobody's guess, and not silence."""
+    return any(_read(said) in (Answer.GIVEN, Answer.REFUSED) for number in (4, 6) if (said := obx.component(number)))
 
 
 def _said(one: Repetition) -> Answer:

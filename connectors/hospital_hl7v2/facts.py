@@ -8,6 +8,7 @@ from connectors.hospital_hl7v2.hearing import documents, heard
 from connectors.hospital_hl7v2.patient import read_patient
 from connectors.hospital_hl7v2.places import once, placed
 from connectors.hospital_hl7v2.referral import notes, read_request, referral_identifiers, withdrawn
+from connectors.hospital_hl7v2.shifts import shifted
 from connectors.hospital_hl7v2.source import Made, Reading, Source
 from connectors.hospital_hl7v2.stays import read_stay, stay_of_referral
 from schemas.events import FactType
@@ -59,7 +60,7 @@ def _whole(source: Source, message: InboundMessage, fact: FactType, over: tuple[
         raise Rejected((*over, *fault.issues)[0].reason, (*over, *fault.issues)) from None
     if over:
         raise Rejected(over[0].reason, over)
-    warnings = (*source.message.warnings, *reading.warnings, *said)
+    warnings = (*source.message.warnings, *shifted(source.message), *reading.warnings, *said)
     return Translation((Fact(fact, bundle, About(None, referral_identifiers(source)), referral),), once(warnings))
 
 

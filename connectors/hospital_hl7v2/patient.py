@@ -76,12 +76,13 @@ class Death(Enum):
 
 
 def death(pid: Segment) -> Death:
-    """A date of death outweighs the flag; something in PID-29 that is no date counts as a death unless PID-30 says no.
+    """A date of death outweighs the flag, also one that stands a field too late, in the flag's place; something in PID-29 that is no date counts
+    as a death unless PID-30 says no.
 
     Unclear: a flag that nobody knows, or a PID-29 of zeros, which some systems write for no date.
     """
     when, flag = pid.component(29), pid.component(30).upper()
-    if flag in _YES or dates.fhir_date(when):
+    if flag in _YES or dates.fhir_date(when) or dates.is_timestamp(flag):
         return Death.YES
     if flag in _NO:
         return Death.NO

@@ -8,6 +8,7 @@ from connectors.hospital_hl7v2.bundles import bundle_of, in_order
 from connectors.hospital_hl7v2.offers import offer
 from connectors.hospital_hl7v2.patient import Death, death, numbers, read_patient
 from connectors.hospital_hl7v2.places import once, placed, places
+from connectors.hospital_hl7v2.shifts import shifted
 from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, person_identifier
 from connectors.hospital_hl7v2.stays import ended_in_death, read_stay
 from schemas.events import FactType
@@ -50,7 +51,8 @@ def person_facts(source: Source, trigger: str, message: InboundMessage) -> Trans
     facts = tuple(Fact(kind, bundle, about, reason=reason) for kind, reason, bundle in bundles)
     timeless = () if message.received_at else (Issue(Reason.TIME_NOT_GIVEN, "received-at"),)
     offered = offer(source, message) if trigger == "A03" and len(facts) == 1 else Translation()
-    warnings = (*placed((*source.message.warnings, *_unread_merge(trigger), *reading.warnings), {}), *said, *timeless, *offered.warnings)
+    odd = (*source.message.warnings, *shifted(source.message), *_unread_merge(trigger), *reading.warnings)
+    warnings = (*placed(odd, {}), *said, *timeless, *offered.warnings)
     return Translation((*facts, *offered.facts), once(warnings))
 
 

@@ -18,7 +18,7 @@ from hub.intake.creation import Arrival, Made, Maker, together
 from hub.intake.gates import no_gate
 from hub.intake.later import LATER, Later
 from hub.intake.persons import hashes_of
-from hub.intake.reads import referral_of_task, referrals_named, referrals_said_of, stands_open
+from hub.intake.reads import offered_before, referral_of_task, referrals_named, referrals_said_of
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
@@ -103,13 +103,14 @@ class Intake:
         return reply
 
     async def _offered_once(self, client: Client, translation: Translation) -> Translation:
-        """A discharge that is told again, under another request key, offers nothing a second time while its first offer stands."""
-        kept: list[Fact] = []
-        for fact in translation.facts:
-            names = self.maker.named(client.id, fact.about.identifiers) if fact.type is FactType.OFFERED else ()
-            if not names or not await stands_open(self.ledger.pool, client.id, names):
-                kept.append(fact)
+        """A discharge that is told again, under another request key, offers nothing a second time: whoever said no is not asked again."""
+        kept = [fact for fact in translation.facts if fact.type is not FactType.OFFERED or not await self._offered_before(client, fact)]
         return translation if len(kept) == len(translation.facts) else replace(translation, facts=tuple(kept))
+
+    async def _offered_before(self, client: Client, fact: Fact) -> bool:
+        names = self.maker.named(client.id, fact.about.identifiers)
+        person = hashes_of(fact.referral.person, self.maker.sealing) if fact.referral and not names else ()
+        return await offered_before(self.ledger.pool, client.id, names, [one.value for one in person])
 
     # --- referrals ----------------------------------------------------------------------------------------------------------------------
 

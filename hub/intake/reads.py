@@ -42,8 +42,14 @@ WHERE r.client = $1 AND CASE
     )
 END
 """
-_STANDS_OPEN = """
-SELECT EXISTS (SELECT 1 FROM referral_identifier n JOIN referral r ON r.id = n.referral_id WHERE n.client = $1 AND n.hash = ANY($2) AND r.closed_at IS NULL)
+_OFFERED = """
+SELECT EXISTS (
+    SELECT 1 FROM referral_identifier n JOIN referral r ON r.id = n.referral_id
+    WHERE n.client = $1 AND n.hash = ANY($2) AND (r.closed_at IS NULL OR r.status NOT IN ('cancelled', 'entered-in-error'))
+) OR EXISTS (
+    SELECT 1 FROM person_key p JOIN referral r ON r.id = p.referral_id AND r.client = $1 AND r.closed_at IS NULL
+    JOIN event e ON e.referral_id = r.id AND e.version = 1 AND e.type = 'referral.offered.v1' WHERE p.hash = ANY($3) AND p.kind <> 'name'
+)
 """
 
 
@@ -54,10 +60,11 @@ async def referrals_named(pool: Pool, client: str, names: Sequence[bytes]) -> li
     return [Standing(row["id"], row["ref"], row["content_version"]) for row in rows]
 
 
-async def stands_open(pool: Pool, client: str, names: Sequence[bytes]) -> bool:
-    """Whether this client has an open referral or offer under any of these identifiers. Raises Unavailable."""
+async def offered_before(pool: Pool, client: str, names: Sequence[bytes], person: Sequence[bytes]) -> bool:
+    """Whether this client offered that already: under one of these identifiers, and it stands or came to its end (one that was taken back was
+    no offer); or, of an offer without any, the same person, and it stands. Raises Unavailable."""
     async with lent(pool) as connection:
-        found: bool = await connection.fetchval(_STANDS_OPEN, client, list(names))
+        found: bool = await connection.fetchval(_OFFERED, client, list(names), list(person))
     return found
 
 

@@ -11,10 +11,10 @@ from hub.intake.persons import hashes_of_identifiers, nhs_numbers
 from hub.ledger.changes import Effects, Leave, Locked, Mark, NewItem, NoEffect, PersonHash, Traits, Waiting
 from hub.ledger.sealing import Sealing
 from hub.recording import STANDS_STILL, Clocks, Recorder, anew, pause
-from hub.staying import is_inside, moved, told_anew
+from hub.staying import is_inside, moved, own_visit, told_anew
 from schemas.events import FactType
 from schemas.fhir.person import Person
-from schemas.fhir.stay import read_stay
+from schemas.fhir.stay import Stay, read_stay
 from schemas.identifiers import NhsNumber
 from schemas.lifecycle import Update
 from schemas.messages import Fact
@@ -43,8 +43,11 @@ class PersonNews:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the sender says in so many words that the person lives (PID-30 N): its own word of a death, if it gave one, was wrong."""
-        return not self._has(FactType.PERSON_DIED) and any(_resource(fact, "Patient").get("deceasedBoolean") is False for fact in self.facts)
+        """Whether the sender says that the person lives (PID-30 N, or a discharge or move undone that leaves them on a ward): its own word of a
+        death, if it gave one, was wrong. Silence says nothing."""
+        if self._has(FactType.PERSON_DIED):
+            return False
+        return any(_resource(fact, "Patient").get("deceasedBoolean") is False for fact in self.facts) or any(one.inside for one in self._undone())
 
     @property
     def lifts(self) -> tuple[Mark, ...]:
@@ -58,7 +61,7 @@ class PersonNews:
         died = [Mark(one, "died") for one in hashes] if self._has(FactType.PERSON_DIED) else []
         in_order = (one for fact in self.facts for one in fact.about.identifiers)
         surviving = next((found[0] for one in in_order if (found := hashes_of_identifiers((one,), self.sealing))), None)
-        if surviving is None or not self._says("merged"):
+        if surviving is None or not self._says("merged") or len(self._numbers) > 1:
             return tuple(died)
         return (*died, *(Mark(one, "merged", surviving.value) for one in hashes if one != surviving))
 
@@ -91,19 +94,24 @@ class PersonNews:
 
     # --- whose it is --------------------------------------------------------------------------------------------------------------------
 
+    @property
+    def _numbers(self) -> frozenset[str]:
+        """The sound NHS numbers of the message."""
+        return nhs_numbers(one for fact in self.facts for one in fact.about.identifiers)
+
     def _mixes(self, locked: Locked) -> bool:
-        """Whether a referral that was found by one number is another person's by what else is known. A merge that would join two people is none
-        at all, for none of their referrals."""
+        """Whether a referral that was found by one number is another person's by what else is known. A merge that would join two people (two
+        sound NHS numbers, in it or in the referrals that it would join) is none at all, for none of their referrals."""
         contents = (locked.content, *locked.beside) if self._says("merged") else (locked.content,)
-        return any(self._another(referral_of(content).person) for content in contents if content)
+        people = [referral_of(content).person for content in contents if content]
+        known = {one.nhs_number for one in people if one.nhs_number and NhsNumber(one.nhs_number).usable}
+        joined = len(known | self._numbers) > 1 if self._says("merged") else False
+        return joined or any(map(self._another, people))
 
     def _another(self, person: Person) -> bool:
         """Two sound NHS numbers that differ; or without two of them, another family name and another birth date."""
-        theirs = nhs_numbers(one for fact in self.facts for one in fact.about.identifiers)
-        if theirs and person.nhs_number and NhsNumber(person.nhs_number).usable:
-            return person.nhs_number not in theirs
-        if self._says("merged"):
-            return False
+        if self._numbers and person.nhs_number and NhsNumber(person.nhs_number).usable:
+            return person.nhs_number not in self._numbers
         patient = _resource(self.facts[0], "Patient") if self.facts else {}
         families = {one.get("family", "").casefold() for one in patient.get("name", ()) if one.get("family")}
         born = patient.get("birthDate")
@@ -133,9 +141,15 @@ class PersonNews:
         return Leave.AS_IS
 
     def _undoes_an_offer(self, locked: Locked) -> bool:
-        """A discharge that never was offered nothing: the person is in hospital still. An offer that somebody holds for a risk stays theirs."""
-        undone = [_resource(fact, "Encounter") for fact in self.facts if fact.reason == "undone"]
-        return locked.held == Reason.OFFER_TO_CONFIRM and any(read_stay(one).inside for one in undone)
+        """A discharge that never was offered nothing: the person is in hospital still. An offer of another stay stays, and one that somebody holds
+        for a risk stays theirs."""
+        own = own_visit(locked.content) if locked.content else None
+        undone = (one for one in self._undone() if one.inside and (own is None or one.visit is None or one.visit == own))
+        return locked.held == Reason.OFFER_TO_CONFIRM and next(undone, None) is not None
+
+    def _undone(self) -> Iterator[Stay]:
+        """The stays of which the message says that something did not happen."""
+        return (read_stay(_resource(fact, "Encounter")) for fact in self.facts if fact.reason == "undone")
 
     def _has(self, kind: FactType) -> bool:
         return any(fact.type is kind for fact in self.facts)

@@ -14,6 +14,7 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON
 DESTINATION_SYSTEM = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeDestinationWales"
 METHOD_SYSTEM = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeMethodWales"
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+OUTPATIENT = "AMB"
 _INSIDE = ("in-progress", "onleave", "arrived")
 _INPATIENT = ("IMP", "ACUTE", "NONAC")
 _STILL_IN = (Ending.MOVED, Ending.NOT_DISCHARGED)

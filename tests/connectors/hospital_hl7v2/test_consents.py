@@ -87,3 +87,19 @@ def test_the_words_of_an_answer_stay_in_the_narrative(answer: str) -> None:
 def test_a_consent_that_cannot_be_read_is_warned_about() -> None:
     found = connector.translate(inbound(lines(RF1, PID, f"OBX|1|ST|{ASKED}||maybe")))
     assert (Reason.CODE_UNKNOWN, "OBX[1]-5") in {(issue.reason, issue.at) for issue in found.warnings}
+
+
+@pytest.mark.parametrize(
+    "obx", ["OBX|1|CE|CONSENT-DIRECT-CARE|N", "OBX|1|CE|CONSENT-DIRECT-CARE|||N", "OBX|1|ST|^Consent to referral|Declined|", "OBX|1|CE|CONSENT-DIRECT-CARE|Y"]
+)
+def test_an_answer_that_stands_beside_its_field_is_not_silence(obx: str) -> None:
+    referral = connector.translate(inbound(lines(RF1, PID, obx))).facts[0].referral
+    assert referral is not None
+    assert (referral.consent.direct_care, referral.consent.unclear) == (None, True)
+
+
+@pytest.mark.parametrize("obx", ["OBX|1|CE|CONSENT-DIRECT-CARE|1|", "OBX|1|CE|CONSENT-DIRECT-CARE|1||%"])
+def test_a_sub_id_and_a_unit_are_no_answer(obx: str) -> None:
+    referral = connector.translate(inbound(lines(RF1, PID, obx))).facts[0].referral
+    assert referral is not None
+    assert (referral.consent.direct_care, referral.consent.unclear) == (None, False)

@@ -34,6 +34,7 @@ DEATHS: list[tuple[str, str, bool | None, bool]] = [
     ("", "1", True, True),
     ("", "TRUE", True, True),
     ("", "Yes", True, True),
+    ("", "20260201", True, True),  # the date a field too late
     ("", "0", False, False),
     ("", "FALSE", False, False),
     ("", "Q", True, False),  # a flag nobody knows: a human looks at the referral, and nobody is declared dead
@@ -133,3 +134,31 @@ def test_a_merge_that_is_not_read_is_named(event: str) -> None:
 
 def test_an_event_that_merges_nobody_is_ignored_without_a_word() -> None:
     assert read(adt("A04", PID)).warnings == ()
+
+
+# --- fields that stand beside where they belong -------------------------------------------------------------------------------------------
+
+SHIFTED = [
+    # segments; where the warning is (None: nothing is shifted)
+    ((pid(f11="", f12="1 STRYD^^ABERTAWE^^SA1 1AA"),), "PID[1]-12"),
+    ((pid(f10="1 STRYD^^ABERTAWE^^SA1 1AA", f11=""),), "PID[1]-10"),
+    ((pid(f7="", f8="19480517"),), "PID[1]-8"),
+    ((PID, "DG1|1|422650009^Social isolation^SCT"), "DG1[1]-2"),
+    ((PID, "NTE|1|Prefers mornings, and Welsh"), "NTE[1]-2"),
+    ((PID, "NTE|1|||Prefers mornings, and Welsh"), "NTE[1]-4"),
+    ((PID, "NTE|1|L|Prefers mornings"), None),
+    ((PID, "DG1|1|I10|F32^Depressive episode^I10"), None),
+    ((pid(f10="2106-3", f11="1 STRYD^^ABERTAWE^^SA1 1AA", f12="W06000011"),), None),
+]
+
+
+@pytest.mark.parametrize(("segments", "at"), SHIFTED)
+def test_what_stands_beside_its_field_is_said_and_never_read_from_there(segments: tuple[str, ...], at: str | None) -> None:
+    found = read(lines(RF1, *segments))
+    assert [issue.at for issue in found.warnings if issue.reason is Reason.FIELD_SHIFTED] == ([at] if at else [])
+    referral = found.facts[0].referral
+    assert referral is not None
+    if at and at.startswith("PID"):
+        assert None in (referral.person.postcode, referral.person.birth_date)
+        told = read(adt("A31", *segments))
+        assert (Reason.FIELD_SHIFTED, at) in warned(told)

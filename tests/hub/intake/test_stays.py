@@ -21,7 +21,7 @@ from schemas.hl7v2 import split
 from schemas.lifecycle import Update
 from schemas.messages import InboundMessage, Reply
 from schemas.profile import Profile
-from schemas.task import Clock, Party
+from schemas.task import Clock, Party, TaskStatus
 from tests.hub.intake.conftest import Door, a_client
 from tests.hub.making import NOW, clocks, policy, service_request
 
@@ -143,6 +143,24 @@ async def test_the_end_of_another_visit_ends_no_stay(door: Door) -> None:
     referral = await accepted(door)
     await tell(door, "A01", pid(), pv1("V7"))
     await tell(door, "A03", pid(), pv1("CLINIC-3", f36="19"))
+    assert (await row(door, referral))["clock"] == Clock.STAY
+
+
+async def test_a_stay_that_went_on_in_another_hospital_ends_under_that_one_s_number(door: Door) -> None:
+    referral = await accepted(door)
+    await tell(door, "A01", pid(), pv1("V7"))
+    await tell(door, "A03", pid(), pv1("V7", f36="51"))
+    assert (await row(door, referral))["clock"] == Clock.STAY
+    await tell(door, "A03", pid(), pv1("THEIRS-1", f36="19"), client="ysbyty-arall")
+    assert (await row(door, referral))["clock"] == Clock.FIRST_CONTACT
+
+
+async def test_a_visit_to_a_clinic_begins_and_ends_no_stay(door: Door) -> None:
+    referral = await accepted(door)
+    await tell(door, "A01", pid(), pv1(f2="O", f19=""))
+    assert (await row(door, referral))["clock"] == Clock.FIRST_CONTACT
+    await tell(door, "A01", pid(), pv1("V7"))
+    await tell(door, "A03", pid(), pv1(f2="O", f19="", f36="19"))
     assert (await row(door, referral))["clock"] == Clock.STAY
 
 
@@ -288,6 +306,32 @@ async def test_a_merge_re_points_the_referral_of_the_number_that_is_no_more(door
     assert (await row(door, referral))["clock"] == Clock.STAY
 
 
+TWO_NUMBERS = [
+    # the merge's PID-3 and MRG-1, all found by local numbers; the two referrals that it would join
+    (LOCAL, "OLD9^^^7A3^PI", someone("9990000026", "H1"), someone("9990000018", "OLD9")),  # the merge names no NHS number, the referrals do
+    (f"{LOCAL}~{NHS}", "OLD9^^^7A3^PI~9990000018^^^NHS^NH", someone("", "H1"), someone("", "OLD9")),  # the merge itself names two
+    (LOCAL, "OLD9^^^7A3^PI", someone("", "H1"), someone("", "OLD9", "Arall", "1990-01-01")),  # another name and another birthday
+]
+
+
+@pytest.mark.parametrize(("surviving", "old", "first", "second"), TWO_NUMBERS)
+async def test_a_merge_of_what_looks_like_two_people_is_for_a_human(
+    door: Door, surviving: str, old: str, first: list[dict[str, Any]], second: list[dict[str, Any]]
+) -> None:
+    mine, theirs = await accepted(door, contained=first), await accepted(door, contained=second)
+    await tell(door, "A40", pid(surviving), f"MRG|{old}")
+    assert "other-person" in await items(door, theirs)
+    assert await door.book.value("SELECT count(*) FROM person_mark") == 0
+    await tell(door, "A31", pid("OLD9^^^7A3^PI", f5="", f7="", f30="Y"))
+    assert (await row(door, theirs))["closed_at"] is not None
+    assert (await row(door, mine))["closed_at"] is None, "one person's death ends nobody else's referral"
+
+
+async def test_a_merge_of_two_nhs_numbers_joins_nobody_who_comes_later(door: Door) -> None:
+    await tell(door, "A40", pid(f"{NHS}~{LOCAL}"), "MRG|9990000018^^^NHS^NH")
+    assert await door.book.value("SELECT count(*) FROM person_mark") == 0
+
+
 # --- a death, and its being wrong -----------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +371,23 @@ async def test_a_death_that_was_wrong_is_taken_back_by_who_told_it_and_a_human_s
     assert (await row(door, again))["held_reason"] is None
 
 
+async def test_a_discharge_as_dead_that_is_undone_takes_the_death_back(door: Door) -> None:
+    referral = await accepted(door)
+    await tell(door, "A03", pid(), pv1(f36="79", f37="4"))
+    assert (await row(door, referral))["closed_at"] is not None
+    await tell(door, "A13", pid(f30="Y"), pv1())
+    assert await door.book.value("SELECT count(*) FROM person_mark WHERE kind = 'died'") == 2, "it says still that they died"
+    await tell(door, "A13", pid(), pv1())
+    assert await door.book.value("SELECT count(*) FROM person_mark WHERE kind = 'died'") == 0
+    assert await items(door, referral) == ["not-dead"]
+
+
+async def test_an_undone_admission_takes_no_death_back(door: Door) -> None:
+    await tell(door, "A31", pid(f30="Y"))
+    await tell(door, "A11", pid(), pv1())
+    assert await door.book.value("SELECT count(*) FROM person_mark WHERE kind = 'died'") == 2
+
+
 async def test_a_death_that_two_senders_told_is_taken_back_by_neither_alone(door: Door) -> None:
     await _stopped(door)
     await tell(door, "A31", pid(f30="Y"), client="ysbyty-arall")
@@ -340,8 +401,8 @@ async def test_a_death_that_two_senders_told_is_taken_back_by_neither_alone(door
 PROFILE = Profile(triggers=("SPREF",), organisation_type="hospital", sharing_agreement=True)
 
 
-async def discharge_with_trigger(door: Door) -> str:
-    body = adt("A03", pid(), pv1(f36="19"), "OBX|1|CE|SPREF||Y", "OBX|2|CE|CONSENT-DIRECT-CARE||Y")
+async def discharge_with_trigger(door: Door, visit: str = "V1") -> str:
+    body = adt("A03", pid(), pv1(visit, f36="19") if visit else pv1(f19="", f36="19"), "OBX|1|CE|SPREF||Y", "OBX|2|CE|CONSENT-DIRECT-CARE||Y")
     message = InboundMessage(body, "mllp", None, received_at=NOW, client="ysbyty-prawf", profile=PROFILE)
     return code(await door.intake.receive(installed()["hospital_hl7v2"], message, a_client("ysbyty-prawf"), "mllp"))
 
@@ -363,6 +424,31 @@ async def test_a_discharge_that_is_told_again_offers_once_and_anew_only_after_it
     await tell(door, "A13", pid(), pv1())
     assert await discharge_with_trigger(door) == "AA"
     assert await door.book.value("SELECT count(*) FROM referral") == 2
+
+
+async def test_whoever_said_no_to_an_offer_is_not_asked_again_when_the_discharge_is_told_again(door: Door) -> None:
+    await discharge_with_trigger(door)
+    referral = await door.book.value("SELECT id FROM referral")
+    await door.book.apply(referral, Update(FactType.CLOSED, Party.OPERATIONS, reason="declined-by-person", ends=TaskStatus.REJECTED))
+    assert await discharge_with_trigger(door) == "AA"
+    assert await door.book.value("SELECT count(*) FROM referral") == 1
+    assert await discharge_with_trigger(door, "V2") == "AA"
+    assert await door.book.value("SELECT count(*) FROM referral") == 2, "another stay is another offer"
+
+
+async def test_a_discharge_without_a_visit_number_offers_once_while_its_offer_stands(door: Door) -> None:
+    for _ in range(2):
+        assert await discharge_with_trigger(door, "") == "AA"
+        assert await door.book.value("SELECT count(*) FROM referral") == 1
+
+
+async def test_the_undoing_of_another_stay_takes_no_offer_back(door: Door) -> None:
+    await discharge_with_trigger(door, "V1")
+    referral = await door.book.value("SELECT id FROM referral")
+    await tell(door, "A01", pid(), pv1("V2"))
+    await tell(door, "A03", pid(), pv1("V2", f36="19"))
+    await tell(door, "A13", pid(), pv1("V2"))
+    assert (await row(door, referral))["closed_at"] is None
 
 
 # --- nobody waits for ever ------------------------------------------------------------------------------------------------------------------
