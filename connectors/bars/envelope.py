@@ -186,12 +186,13 @@ def use_cases(request: JsonObject, path: str) -> list[Coded]:
 # --- which referral a later message means -----------------------------------------------------------------------------------------------
 
 _OUR_URL = re.compile(
-    r"https?://[^/\s]+(?:/[^/\s]+)*/(?:bars/FHIR/R4|fhir)/ServiceRequest/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/_history/(\d{1,9}))?", re.IGNORECASE
+    r"https?://[^/\s]+(?:/[^/\s]+)*/bars/FHIR/R4/ServiceRequest/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/_history/(\d{1,9}))?", re.IGNORECASE
 )
 
 
 def target_of(full_url: str | None) -> Target | None:
-    """The referral, where the sender names it by the URL under which the hub serves it; else None, and the journey says which."""
+    """The referral, where the sender names it by the URL under which the hub serves it to BaRS senders; else None, and the journey says which: many
+    servers end in `/fhir`, and their ids look like ours."""
     found = _OUR_URL.fullmatch(full_url or "")
     if found is None:
         return None

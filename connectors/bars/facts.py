@@ -14,6 +14,8 @@ from schemas.codes.requested_service import ServiceState, service_of_text
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.check import FaultKind, check
+from schemas.fhir.others import of_others
+from schemas.fhir.person import patient_of
 from schemas.fhir.prune import prune
 from schemas.fhir.read import JsonObject, Message, objects
 from schemas.fhir.said import said_in
@@ -43,15 +45,17 @@ def translation(message: InboundMessage, body: JsonObject, envelope: Envelope) -
     if fact is None:
         refuse(checked.faults)
         raise AssertionError("a message without a purpose has a fault")
-    bundle = message_bundle(message.body, NAME, fact.value, _resources(checked.body), focus="ServiceRequest")
+    sound, about_others = _of_one_person(checked.body)
+    bundle = message_bundle(message.body, NAME, fact.value, _resources(sound), focus="ServiceRequest")
     referral, about_referral = None, tuple[Issue, ...]()
     if fact not in _SHORT:
-        referral, about_referral = _referral(message, body, envelope, bundle, checked.faults)
+        referral, about_referral = _referral(message, _of_one_person(body)[0], envelope, bundle, checked.faults)
     refuse(checked.faults)
     about = About(journey(message), _identifiers(bundle))
     target = None if fact is FactType.RECEIVED else target_of(envelope.full_url)
     heard = said_in(entry.get("resource") for entry in objects(body.get("entry"))) if fact in _SHORT else ()
-    return Translation((Fact(fact, bundle, about, referral, target=target, heard=heard),), (*envelope.warnings, *checked.warnings, *about_referral))
+    warnings = (*envelope.warnings, *checked.warnings, *about_others, *about_referral)
+    return Translation((Fact(fact, bundle, about, referral, target=target, heard=heard),), warnings)
 
 
 # --- what is sound ----------------------------------------------------------------------------------------------------------------------
@@ -102,6 +106,18 @@ def _without_header(body: JsonObject, envelope: Envelope) -> JsonObject:
     entries = list(body["entry"])
     entries[envelope.header_index] = {**entries[envelope.header_index], "resource": _STAND_IN}
     return {**body, "entry": entries}
+
+
+def _of_one_person(body: JsonObject) -> tuple[JsonObject, tuple[Issue, ...]]:
+    """The message without what is about another person than its request, and a warning for each entry that goes."""
+    message = Message(body)
+    request = message.first("ServiceRequest")
+    others = of_others(message, patient_of(message, request) if request else None)
+    if not others:
+        return body, ()
+    places = [index for index, entry in enumerate(objects(body.get("entry"))) if any(entry.get("resource") is one.resource for one in others)]
+    kept = [entry for index, entry in enumerate(objects(body.get("entry"))) if index not in places]
+    return {**body, "entry": kept}, tuple(Issue(Reason.ELEMENT_REMOVED, f"Bundle.entry[{index}].resource", "fhir.of-another") for index in places)
 
 
 def _resources(body: JsonObject) -> list[tuple[str | None, JsonObject]]:

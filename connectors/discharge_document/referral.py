@@ -13,6 +13,7 @@ from schemas.codes.requested_service import SERVICE_SYSTEM
 from schemas.events import FactType
 from schemas.fhir.build import JsonObject
 from schemas.fhir.build import message as message_bundle
+from schemas.fhir.others import of_others
 from schemas.fhir.read import Found, fhir_date, objects, string
 from schemas.messages import About, Fact, Identifier
 from schemas.referral import Referral, read_referral
@@ -110,6 +111,9 @@ def _carrier(reading: Reading, coded: Found | None, request: JsonObject) -> Carr
     carrier.take_stay(reading.stay)
     findings = message.follow_all((coded.resource.get("reasonReference") if coded else None) or [], coded)
     social = [one for one in findings if one.resource.get("resourceType") == "Observation" and is_social(one)]
+    others = of_others(message, reading.patient)
     for one in (*needs_among(message), *flags_among(message), *message.of_type("Consent"), *social):
-        carrier.take(one)
+        if not any(one.resource is other.resource for other in others):
+            carrier.take(one)
+    reading.warn(Issue(Reason.ELEMENT_REMOVED, one.path, "fhir.of-another") for one in others)
     return carrier

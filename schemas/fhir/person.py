@@ -89,7 +89,7 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
     `today` (the day of receipt) judges dates in the future; None leaves that rule out. `sent` is the message before anything was left out
     of it: a death counts however it is written.
     """
-    found = _subject(message, request) or Found({}, "Patient")
+    found = patient_of(message, request) or Found({}, "Patient")
     patient, path = found.resource, found.path
     warnings: list[Issue] = []
     named = [*identifiers(patient, path), *_logical(request)]
@@ -121,7 +121,7 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
     return person, tuple(warnings)
 
 
-def _subject(message: Message, request: Found) -> Found | None:
+def patient_of(message: Message, request: Found) -> Found | None:
     """The Patient that the subject leads to; else the message's one Patient who carries an identifier that the subject names."""
     found = message.follow(request.resource.get("subject"), request)
     if found is not None:
@@ -194,7 +194,7 @@ def _telecoms(patient: JsonObject, *systems: str) -> Iterator[str]:
 
 def _as_sent(sent: Message | None) -> JsonObject | None:
     request = sent.first("ServiceRequest") if sent else None
-    found = _subject(sent, request) if sent and request else None
+    found = patient_of(sent, request) if sent and request else None
     return found.resource if found else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.bars.connector import identify, translate
+from connectors.bars.systems import NHS
 from schemas.events import FactType
 from schemas.messages import Target
 from schemas.profile import Profile
@@ -136,8 +137,41 @@ def test_a_referral_is_named_by_the_hubs_own_address_or_else_found_by_its_journe
     named, other = bundle("cancel_by_our_own_address"), bundle("cancel")
     assert translate(message(named)).facts[0].target == Target("11111111-2222-4333-8444-555555555555", 3)
     assert translate(message(other)).facts[0].target is None
-    other["entry"][1]["fullUrl"] = "https://sender.example.wales/FHIR/R4/ServiceRequest/11111111-2222-4333-8444-555555555555"
-    assert translate(message(other)).facts[0].target is None, "an address of the sender's own is none of ours"
+    for base in ("FHIR/R4", "fhir", "api/fhir"):
+        other["entry"][1]["fullUrl"] = f"https://sender.example.wales/{base}/ServiceRequest/11111111-2222-4333-8444-555555555555"
+        assert translate(message(other)).facts[0].target is None, "an address of the sender's own is none of ours"
+
+
+def _with_another_person(**named: Any) -> dict[str, Any]:  # Any: FHIR JSON
+    """The published message with a second Patient, who permits sharing, and a Condition of theirs; `named` replaces how these say whose they are."""
+    body, other = bundle(), "urn:uuid:aaaaaaaa-2222-4333-8444-555555555555"
+    whose = named or {"reference": other}
+    body["entry"] += [
+        {"fullUrl": other, "resource": {"resourceType": "Patient", "identifier": [{"system": f"{NHS}/Id/nhs-number", "value": "9990000026"}]}},
+        {"resource": {"resourceType": "Condition", "code": {"text": "Gwdihw"}, "subject": whose}},
+        {
+            "resource": {
+                "resourceType": "Consent", "status": "active", "patient": whose, "provision": {"type": "permit"}, "policyRule": {"coding": [{"code": "OPTIN"}]},
+                "scope": {"coding": [{"code": "patient-privacy"}]}, "category": [{"coding": [{"code": "IDSCL"}]}],
+            }
+        },
+    ]  # fmt: skip
+    return body
+
+
+@pytest.mark.parametrize("named", [{}, {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "999 000 0026"}}])
+def test_what_is_about_another_person_goes_no_further(named: dict[str, Any]) -> None:
+    alone, both = translate(message(bundle())), translate(message(_with_another_person(**named)))
+    before, after = alone.facts[0], both.facts[0]
+    assert (after.referral, after.bundle["entry"][1:]) == (before.referral, before.bundle["entry"][1:])
+    assert [one.at for one in both.warnings if one.detail == "fhir.of-another"] == [f"Bundle.entry[{len(bundle()['entry']) + at}].resource" for at in range(3)]
+
+
+def test_the_same_person_twice_is_one_person() -> None:
+    body = bundle()
+    again = {"fullUrl": "urn:uuid:aaaaaaaa-2222-4333-8444-555555555555", "resource": {**resource(body, "Patient"), "id": "again"}}
+    body["entry"].append(again)
+    assert again in translate(message(body)).facts[0].bundle["entry"]
 
 
 def test_a_cancellation_needs_no_more_than_the_published_five_resources() -> None:

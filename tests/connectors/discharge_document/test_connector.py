@@ -298,3 +298,14 @@ def test_the_other_outcomes_are_answered_as_at_every_fhir_door() -> None:
 def test_the_same_bytes_give_the_same_facts() -> None:
     sent = message(document(section("outbound-referral", PLAN), resources=(REQUEST,)))
     assert translate(sent) == translate(sent)
+
+
+def test_what_is_about_another_person_of_the_document_stays_behind() -> None:
+    child = {"resourceType": "Patient", "id": "child", "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000026"}]}
+    theirs = {"resourceType": "Condition", "id": "c", "code": {"coding": [{"system": SCT, "code": "422650009"}]}, "subject": {"reference": "Patient/child"}}
+    found = translate(message(document(section("plan-and-requested-actions", PLAN), resources=(PATIENT, child, theirs))))
+    (fact,) = found.facts
+    assert fact.referral is not None
+    assert fact.referral.needs == ()
+    assert [entry["resource"]["resourceType"] for entry in fact.bundle["entry"]].count("Condition") == 0
+    assert [one.detail for one in found.warnings].count("fhir.of-another") == 2
