@@ -176,7 +176,8 @@ class Serving:
             stores.kafka, version("referral-hub"),
         )  # fmt: skip
         write_run_json(self.settings.data, run)
-        self.say(f"serving FHIR at {run.http}/fhir and HL7 v2 at mllp://{environment['HUB_MLLP']}; stop with Ctrl-C")
+        pages = "" if self.settings.production and self.settings.phone is None else f", the pages at {run.http}/refer and {run.http}/cyfeirio"
+        self.say(f"serving FHIR at {run.http}/fhir{pages} and HL7 v2 at mllp://{environment['HUB_MLLP']}; stop with Ctrl-C")
 
 
 def _instance(data: Path) -> str:

@@ -100,7 +100,7 @@ def agree(
         return await record_agreement(hub.pool, client, not ended)
 
     if not _run(work):
-        _stop(f"There is no client {client} that is not revoked.")
+        _stop(f"There is no client {client}, or it is revoked.")
     _say({"client": client, "sharing_agreement": not ended})
 
 
@@ -128,7 +128,7 @@ def link(
 
     found = _run(work)
     if found is None:
-        _stop(f"There is no client {client} that is not revoked.")
+        _stop(f"There is no client {client}, or it is revoked.")
     _say({"client": client, "way": way, **found})
 
 
@@ -140,7 +140,7 @@ def revoke(client: Annotated[str, typer.Argument(help="Its id.")]) -> None:
         return await remove_client(hub.pool, client, hub.kafka)
 
     if not _run(work):
-        _stop(f"There is no client {client} that is not revoked.")
+        _stop(f"There is no client {client}, or it is revoked.")
     _say({"client": client, "revoked": True})
 
 

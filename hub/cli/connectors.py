@@ -37,7 +37,7 @@ def new(
         keep_golden(folders[name], fixture)
     for path in sorted(one for one in made.rglob("*") if one.is_file() and "__pycache__" not in one.parts):
         print(path.relative_to(made.parent))
-    print(f"Next: hub connectors check {name}")
+    print(f"Next: hub connectors check {name}{f' --folder {folder}' if folder else ''}")
 
 
 @app.command()
