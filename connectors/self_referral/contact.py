@@ -6,15 +6,13 @@ from collections.abc import Iterator
 
 from connectors.self_referral.reading import Form
 from schemas.fhir.build import HUB
+from schemas.fhir.contact import FORMATS as _FORMAT_SYSTEM
+from schemas.fhir.contact import METHODS as _METHOD_SYSTEM
+from schemas.fhir.contact import PREFERENCE, SAFE, SAFE_LETTER, SAFE_MESSAGE
 from schemas.fhir.strict_json import JsonObject
 from schemas.identifiers import Postcode
 
-SAFE_MESSAGE = f"{HUB}/StructureDefinition/safe-to-leave-message"
-SAFE_LETTER = f"{HUB}/StructureDefinition/safe-to-write-home"
 CONTACT_NOTES = f"{HUB}/StructureDefinition/contact-notes"
-PREFERENCE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactPreference"
-_METHOD_SYSTEM = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
-_FORMAT_SYSTEM = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredWrittenCommunicationFormat"
 _METHODS = {"letter": ("1", "Letter"), "visit": ("2", "Visit"), "phone": ("3", "Telephone"), "email": ("4", "E-mail"), "text": ("9", "SMS")}
 _FORMATS = {"large-print": ("11", "Large print"), "braille": ("12", "Braille"), "audio": ("13", "Audio")}
 _TIMES = {"morning": "MORN", "afternoon": "AFT", "evening": "EVE"}
@@ -22,10 +20,12 @@ _NO_FIXED_ABODE = "No fixed abode"
 
 
 def reachable(form: Form) -> bool:
-    """Whether there is one safe way to reach the person, or whoever asks for them."""
+    """Whether there is one safe way to reach the person, or whoever asks for them. Who has no settled address, or wants to be met, may say
+    instead where they are to be found."""
     letter = form.says("letter_safe") and form.get("address")
     by_helper = form.way in ("someone-else", "professional") and bool(form.get("helper_phone") or form.get("helper_email"))
-    return bool(form.get("phone") or safe_email(form) or letter or by_helper)
+    met = form.get("contact_notes") and (form.says("no_fixed_address") or "visit" in form.all("contact_by"))
+    return bool(form.get("phone") or safe_email(form) or letter or by_helper or met)
 
 
 def safe_email(form: Form) -> str | None:
@@ -41,7 +41,7 @@ def telecoms(form: Form) -> Iterator[JsonObject]:
         safe = [{"url": SAFE_MESSAGE, "valueBoolean": answer}] if answer is not None else []
         yield {"system": "phone", "value": phone, "rank": 1} | ({"extension": safe} if safe else {})
     if email := safe_email(form):
-        yield {"system": "email", "value": email}
+        yield {"system": "email", "value": email, "extension": [{"url": SAFE, "valueBoolean": True}]}
 
 
 def address(form: Form) -> Iterator[JsonObject]:

@@ -30,6 +30,9 @@ _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequi
 _ABILITY = "http://terminology.hl7.org/CodeSystem/v3-LanguageAbilityMode"
 _SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
 _DIRECT_CARE = {"system": "https://fhir.nhs.uk/CodeSystem/consent-categories-bars", "code": "DRC"}
+_OF_AGE = 16
+_FIRST = {"type": "deny", "code": [{"text": "A child asks alone: until somebody has spoken with them"}]}
+"""An exception within an agreement makes it unclear, and a human looks before anybody is sent anything."""
 _COMMUNITY = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IDSCL"}
 
 
@@ -242,5 +245,14 @@ def _consent(sent: Sent, category: JsonObject, answer: str) -> JsonObject:
         "dateTime": sent.received,
         "performer": [sent.reference("Patient")],
         "policy": [{"uri": f"{CONSENT_POLICY}/{known}/{form.get('page_language') or 'en'}"}],
-        "provision": {"type": answer},
+        "provision": _without_nothing({"type": answer, "provision": [_FIRST] if category is _DIRECT_CARE and _asks_as_child(sent) else None}),
     }
+
+
+def _asks_as_child(sent: Sent) -> bool:
+    """Whether who agrees for themselves is, or by a partial date may be, under 16 when the form arrives."""
+    born, at = sent.form.date("birth")[0], sent.message.received_at
+    if born is None or at is None or sent.form.way in ("someone-else", "professional"):
+        return False
+    youngest = born + "-12-31"[len(born) - 4 :]
+    return f"{at.year - _OF_AGE:04}-{at.month:02}-{at.day:02}" < youngest

@@ -17,12 +17,13 @@ from hub.dispatch.packed import packed
 from hub.dispatch.people import CONNECTOR, NOBODY, Told, organisation, people
 from hub.dispatch.reading import Fact, PrescriberName, read_facts, read_prescribers
 from hub.dispatch.recipients import Known, Recipient, recipients
-from hub.dispatch.wording import contact_by, day_of, words
+from hub.dispatch.wording import About, contact_by, day_of, words
 from hub.ledger.changes import Amendment, Consumed, Decision, Effects, Locked, NewDelivery, NoEffect
 from hub.ledger.commit import Ledger
 from hub.ledger.delivering import BY_HAND
 from hub.recording import fhir_task, tree_of
 from hub.registry import Registry
+from hub.staying import is_inside
 from hub.telemetry import LogEvent, log
 from schemas.addressee import Addressee, Reader, Sender
 from schemas.events import Event, FactType
@@ -151,7 +152,7 @@ class _Composing:
 
     def _notice(self, to: Recipient, id_: UUID) -> Notice:
         fact, locked, who = self.fact, self.locked, self._prescriber()
-        by = contact_by(fact, locked.priority, self.stage.clocks)
+        by = contact_by(fact, self._about(), self.stage.clocks)
         tree = tree_of(locked, by)
         return Notice(
             id=str(id_), fact=fact.type, referral_id=str(locked.id), ref=locked.ref, version=fact.version, occurred_at=fact.time,
@@ -184,7 +185,10 @@ class _Composing:
         known = self._prescriber()
         nobody = text("person.somebody") if reader in ("person", "professional") else None
         named = who or (known.name if known else nobody)
-        return words(self.fact, reader, self.locked.ref, self.locked.priority, named, self.stage.clocks)
+        return words(self.fact, reader, self._about(), named, self.stage.clocks)
+
+    def _about(self) -> About:
+        return About(self.locked.ref, self.locked.priority, is_inside(self.locked.content))
 
     def _prescriber(self) -> PrescriberName | None:
         """Of the hand-over that the fact is about, else of the open one."""

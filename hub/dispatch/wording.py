@@ -5,6 +5,7 @@ No word of it comes from the person's own data.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -26,8 +27,21 @@ _USUAL = {FactType.COMPLETED: Reason.GOALS_MET.value}
 """What a fact means that gives no reason of its own."""
 
 
-def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
-    """By when the person hears from the prescriber, counted from the fact; None where nobody has promised to contact them."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the words need of the referral: its reference, its priority, and whether the person is in hospital, where no day can be promised."""
+
+    ref: str
+    priority: str = "routine"
+    inside: bool = False
+
+
+def contact_by(fact: Fact, about: About, clocks: Clocks) -> datetime | None:
+    """By when the person hears from the prescriber, counted from the fact; None where nobody has promised to contact them, and while they are
+    in hospital: the clock of a first contact stands still until they are home."""
+    priority = about.priority
+    if about.inside:
+        return None
     match fact.type:
         case FactType.ASSIGNED:
             return _after(_after(fact.time, Clock.ACCEPT, priority, clocks), Clock.FIRST_CONTACT, priority, clocks)
@@ -37,20 +51,25 @@ def contact_by(fact: Fact, priority: str, clocks: Clocks) -> datetime | None:
             return None
 
 
-def words(fact: Fact, reader: Party | Reader, ref: str, priority: str, prescriber: Text | None, clocks: Clocks) -> Text:
+def words(fact: Fact, reader: Party | Reader, about: About, prescriber: Text | None, clocks: Clocks) -> Text:
     """What this party, or this reader without a system, is told of the fact."""
-    due = contact_by(fact, priority, clocks)
     waits = Clock.CANCEL if fact.type is FactType.CANCEL_REQUESTED else Clock.ACCEPT
     return text(
         _key(fact, str(reader)),
-        ref=ref,
+        ref=about.ref,
         fact=text(f"fact.{fact.type.fact}"),
         prescriber=prescriber or text("notice.somebody"),
         reason=said_reason(fact.reason or _USUAL.get(fact.type)),
-        answer=day(_after(fact.time, waits, priority, clocks)),
-        by=day(due or fact.time),
+        answer=day(_after(fact.time, waits, about.priority, clocks)),
+        when=_when(fact, reader, about, clocks),
         explanation=explanation(fact.payload) or Text("", ""),
     )
+
+
+def _when(fact: Fact, reader: Party | Reader, about: About, clocks: Clocks) -> Text:
+    if about.inside:
+        return text("notice.when-home.person" if reader == "person" else "notice.when-home")
+    return text("notice.when", day=day(contact_by(fact, about, clocks) or fact.time))
 
 
 def day(moment: datetime) -> Text:

@@ -3,8 +3,8 @@
 For referrals that came by the form; a Patient of another sender says nothing of what is safe. The form's connector writes it thus:
 
 - `Patient.address[]` carries `SAFE_LETTER` with `valueBoolean`: may we write there. Only a plain yes is a yes: left out means no.
-- `Patient.telecom[]` has an e-mail only where the person said that it is safe to use; `SAFE` with `valueBoolean` false says no of one that
-  stands there all the same. A telephone may carry `SAFE_MESSAGE`: may a message be left.
+- `Patient.telecom[]` has an e-mail only where the person said that it is safe to use, and carries `SAFE` with `valueBoolean` true: one without
+  that answer came from elsewhere, such as a hospital's record, and is not used. A telephone may carry `SAFE_MESSAGE`: may a message be left.
 - `Extension-UKCore-ContactPreference` on the Patient with `PreferredContactMethod` (1 letter, 3 telephone, 4 e-mail, 9 SMS, 8 no telephone)
   and `PreferredWrittenCommunicationFormat` (11 large print, 12 Braille, 13 audio), each a CodeableConcept; an extension for each choice.
 - The written language is `Patient.communication` with the patient-proficiency RWR (read, written), as for every other sender.
@@ -91,7 +91,7 @@ def read_contact(bundle: JsonObject) -> Contact:
     written = person.language_written
     return Contact(
         name=_line(" ".join((*person.given, person.family or ""))),
-        email=next(_emails(patient.resource), None),
+        email=next(_emails(patient.resource, asked=True), None),
         address=next(_addresses(patient.resource), ()),
         methods=tuple(_chosen(patient.resource, "PreferredContactMethod")),
         language="cy" if written == "cy" else "en" if written == "en" else None,
@@ -120,11 +120,13 @@ def _with_their_own(message: Message, requester: Found) -> Iterator[JsonObject]:
             yield found.resource
 
 
-def _emails(resource: JsonObject) -> Iterator[str]:
-    """E-mail addresses in use, of the plain form that every server takes; anything else would be a header of somebody's making."""
+def _emails(resource: JsonObject, *, asked: bool = False) -> Iterator[str]:
+    """E-mail addresses in use, of the plain form that every server takes; anything else would be a header of somebody's making. `asked`: only
+    those that were said to be safe; else those that nobody said no of."""
     for one in objects(resource.get("telecom")):
-        value = string(one, "value") or ""
-        if one.get("system") == "email" and one.get("use") != "old" and len(value) <= 254 and _ADDRESS.fullmatch(value) and all(_answers(one, SAFE)):
+        value, answers = string(one, "value") or "", _answers(one, SAFE)
+        plain = one.get("system") == "email" and one.get("use") != "old" and len(value) <= 254 and _ADDRESS.fullmatch(value)
+        if plain and all(answers) and (answers or not asked):
             yield value
 
 

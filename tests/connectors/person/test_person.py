@@ -26,7 +26,7 @@ HEALTH = ("health", "iechyd", "NHS", "GIG", "referral", "atgyfeiri", "prescri", 
 
 
 def notice(to: Addressee | None = TO) -> Notice:
-    said = text("notice.person.accepted", prescriber=text("person.somebody"), by=Text("Friday 6 March 2026", "dydd Gwener 6 Mawrth 2026"))
+    said = text("notice.person.accepted", prescriber=text("person.somebody"), when=Text("Friday 6 March 2026", "dydd Gwener 6 Mawrth 2026"))
     at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     id_, referral = "0b1e6d0e-0c1c-5c43-8a6d-2f0c6f6b6f10", "0192f0c1-2d3e-7f40-8000-000000000001"
     return Notice(id_, FactType.ACCEPTED, referral, "0123456789AB", 3, said, at, {}, addressee=to)

@@ -114,6 +114,29 @@ def test_words_of_crisis_are_heard_in_every_box(field: str, words: str) -> None:
     assert triage(referral, load_policy()).contract()["result"] == "hold"
 
 
+AGES = [
+    # way, date of birth (day, month, year), whether a human looks before anything goes on
+    ("myself", ("3", "3", "2010"), True),  # sixteen tomorrow
+    ("myself", ("2", "3", "2010"), False),  # sixteen today
+    ("myself", ("", "", "2010"), True),  # perhaps still fifteen
+    ("myself", ("", "3", "2009"), False),
+    ("myself", ("", "", ""), False),
+    ("call-handler", ("1", "1", "2014"), True),
+    ("someone-else", ("1", "1", "2014"), False),  # an adult asks for them, and has agreed with them
+    ("professional", ("1", "1", "2014"), False),
+]
+
+
+@pytest.mark.parametrize(("way", "born", "held"), AGES)
+def test_a_child_who_asks_alone_is_read_by_a_human_first(way: str, born: tuple[str, str, str], held: bool) -> None:
+    parts = {f"birth_{part}": value for part, value in zip(("day", "month", "year"), born, strict=True)}
+    made = translated(way=way, helper_name="Alex", share="yes", **parts)
+    referral = made.facts[0].referral
+    assert referral is not None
+    assert triage(referral, load_policy()).reasons == ((Reason.CONSENT_UNCLEAR,) if held else ())
+    assert referral.consent.direct_care is (None if held else True)
+
+
 # --- who and how ------------------------------------------------------------------------------------------------------------------------
 
 MISSING: list[tuple[dict[str, Any], list[str]]] = [
@@ -124,6 +147,8 @@ MISSING: list[tuple[dict[str, Any], list[str]]] = [
     ({"phone": None, "email": "a@example.com", "email_safe": "no"}, ["contact"]),
     ({"phone": None, "address": "1 Test Road", "letter_safe": "no"}, ["contact"]),
     ({"phone": None, "address": "1 Test Road"}, ["contact"]),
+    ({"phone": None, "no_fixed_address": "yes"}, ["contact"]),
+    ({"phone": None, "contact_notes": "Not after five"}, ["contact"]),  # says when, not where
     ({"consent": None}, ["consent"]),
     ({"consent": "no"}, ["consent"]),
     ({"way": "someone-else"}, ["helper_name"]),  # who filled it in is somebody else
@@ -142,6 +167,8 @@ ENOUGH: list[dict[str, Any]] = [
     {"phone": None, "email": "a@example.com", "email_safe": "yes"},
     {"phone": None, "address": "1 Test Road", "letter_safe": "yes"},  # no phone and no e-mail
     {"phone": None, "way": "someone-else", "helper_name": "Alex", "helper_phone": "1", "no_fixed_address": "yes"},  # through whoever helps
+    {"phone": None, "no_fixed_address": "yes", "contact_notes": "At the day centre on Mondays"},  # no phone, no e-mail, no address: they can be found
+    {"phone": None, "contact_by": "visit", "contact_notes": "At the library on Mondays", "birth_year": "1960"},
 ]
 
 

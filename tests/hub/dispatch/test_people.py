@@ -17,6 +17,7 @@ from hub.dispatch.planning import Dispatch
 from hub.dispatch.senders import ByMail
 from hub.ledger.changes import Amendment, Effects, Locked
 from hub.registry import installed
+from hub.staying import told_anew
 from hub.transports.mail import MailSender
 from schemas.addressee import Sender
 from schemas.events import FactType
@@ -33,6 +34,7 @@ from tests.hub.making import policy, service_request
 FORM = "self-referral"
 SENDER = Sender(Text("Coed Community Team", "Tîm Cymunedol Coed"), "01632 960 000", "hello@coed.example", ("2 Test Square",))
 ADDRESS, OFFICER = "non.prawf@example.org", "officer@housing.example.org"
+SAFELY = {"url": SAFE, "valueBoolean": True}
 
 
 def form(*, email: str | None = ADDRESS, home_safe: bool | None = True, methods: tuple[str, ...] = (), large: bool = False, by: str = "person") -> bytes:
@@ -44,7 +46,7 @@ def form(*, email: str | None = ADDRESS, home_safe: bool | None = True, methods:
     person = {
         "resourceType": "Patient", "id": "person", "birthDate": "1948-05-17", "name": [{"family": "Prawf", "given": ["Non"]}],
         "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000026"}],
-        "telecom": [{"system": "email", "value": email}] if email else [{"system": "phone", "value": "01632960001"}],
+        "telecom": [{"system": "email", "value": email, "extension": [SAFELY]}] if email else [{"system": "phone", "value": "01632960001"}],
         "address": [home],
         "extension": [
             {"url": PREFERENCE, "extension": [{"url": name, "valueCodeableConcept": {"coding": [{"system": "x", "code": code}]}} for name, code in chosen]}
@@ -200,6 +202,23 @@ async def test_an_address_that_became_unsafe_while_an_email_waited_is_not_used(b
         await carried(post(bench, box))
         assert box.taken == []
         assert ("tell-by-hand", "delivery-refused") in await items(bench, referral)
+
+
+@pytest.mark.parametrize("methods", [(), (LETTER,)])
+async def test_an_email_address_that_a_hospital_knows_is_not_one_that_the_person_said_is_safe(bench: Bench, methods: tuple[str, ...]) -> None:
+    theirs = {"resourceType": "Patient", "telecom": [{"system": "email", "value": "shared@home.example"}], "address": [{"line": ["9 Old Road"]}]}
+
+    def decide(locked: Locked) -> Effects:
+        return Effects(locked.state, content=told_anew(locked.content, theirs))
+
+    async with mail_server() as box:
+        referral = await came(bench, email=None, home_safe=False, methods=methods)
+        await bench.record.ledger.commit(Amendment(decide, (referral,)))
+        await bench.record.assign(referral, client=None)
+        await bench.consume(referral)
+        await carried(post(bench, box))
+        assert box.taken == []
+        assert [one for one in await bench.states(referral) if one[0] == "person"] == [("person", "by-hand", "assigned", "pending")]
 
 
 @pytest.mark.parametrize("how", [{}, {"methods": (LETTER,)}])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from hub.dispatch.reading import Fact
-from hub.dispatch.wording import contact_by, day, explanation, said_reason, words
+from hub.dispatch.wording import About, contact_by, day, explanation, said_reason, words
 from schemas.events import FactType
 from schemas.lifecycle import MOVES
 from schemas.rejection import EFFECTS, Effect, Reason
@@ -27,7 +28,7 @@ def fact(type_: FactType, reason: str | None = None, payload: bytes = b"") -> Fa
 
 @pytest.mark.parametrize(("type_", "party"), TOLD, ids=lambda value: str(getattr(value, "fact", value)))
 def test_every_party_that_is_told_of_a_fact_is_told_in_both_languages(type_: FactType, party: Party) -> None:
-    said = words(fact(type_), party, "KXY4E7S4EES4", "routine", NAME, clocks())
+    said = words(fact(type_), party, About("KXY4E7S4EES4"), NAME, clocks())
     assert said.en != said.cy
     assert "{" not in said.en + said.cy
     assert len(said.en.split()) > 4
@@ -35,7 +36,7 @@ def test_every_party_that_is_told_of_a_fact_is_told_in_both_languages(type_: Fac
 
 @pytest.mark.parametrize("reason", [reason for reason, effect in EFFECTS.items() if effect is Effect.HOLDS])
 def test_every_hold_says_first_that_nothing_was_sent(reason: Reason) -> None:
-    said = words(fact(FactType.HELD, reason.value), Party.REFERRER, "KXY4E7S4EES4", "routine", None, clocks())
+    said = words(fact(FactType.HELD, reason.value), Party.REFERRER, About("KXY4E7S4EES4"), None, clocks())
     assert said.en.startswith("Nothing has been sent on")
     assert said.cy.startswith("Nid oes dim wedi'i anfon ymlaen")
 
@@ -54,18 +55,33 @@ def test_a_day_is_said_as_it_is_in_wales(moment: datetime, english: str, welsh: 
 
 
 def test_who_was_assigned_contacts_the_person_after_they_had_time_to_accept() -> None:
-    assigned, accepted = (contact_by(fact(one), "routine", clocks()) for one in (FactType.ASSIGNED, FactType.ACCEPTED))
+    assigned, accepted = (contact_by(fact(one), About("KXY4E7S4EES4"), clocks()) for one in (FactType.ASSIGNED, FactType.ACCEPTED))
     assert assigned is not None
     assert accepted is not None
     assert MONDAY < accepted < assigned
-    assert contact_by(fact(FactType.DECLINED), "routine", clocks()) is None
+    assert contact_by(fact(FactType.DECLINED), About("KXY4E7S4EES4"), clocks()) is None
 
 
 def test_an_urgent_referral_is_promised_sooner() -> None:
-    urgent, routine = (contact_by(fact(FactType.ASSIGNED), priority, clocks()) for priority in ("urgent", "routine"))
+    urgent, routine = (contact_by(fact(FactType.ASSIGNED), About("KXY4E7S4EES4", priority), clocks()) for priority in ("urgent", "routine"))
     assert urgent is not None
     assert routine is not None
     assert urgent < routine
+
+
+@pytest.mark.parametrize("type_", [FactType.ASSIGNED, FactType.ACCEPTED])
+@pytest.mark.parametrize("reader", ["referrer", "prescriber", "person", "professional"])
+def test_no_day_is_promised_while_the_person_is_in_hospital(type_: FactType, reader: Any) -> None:
+    inside = About("KXY4E7S4EES4", inside=True)
+    said = words(fact(type_), reader, inside, NAME, clocks())
+    due = contact_by(fact(type_), About("KXY4E7S4EES4"), clocks())
+    assert due is not None
+    assert contact_by(fact(type_), inside, clocks()) is None
+    assert day(due).en not in said.en
+    assert day(due).cy not in said.cy
+    if (type_, reader) != (FactType.ACCEPTED, "prescriber"):  # who accepted is told nothing of it
+        assert "home from hospital" in said.en
+        assert "gartref o'r ysbyty" in said.cy
 
 
 REASONS = [

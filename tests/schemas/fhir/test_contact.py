@@ -63,7 +63,7 @@ def bundle(patient: dict[str, Any], *others: dict[str, Any], requester: str | No
         ({"methods": (EMAIL,), "mail_safe": False}, ("letter",)),  # somebody else reads that e-mail
         ({"methods": (LETTER,), "home_safe": False}, ("mail",)),  # not safe to write home: never a letter
         ({"home_safe": None}, ("mail",)),  # nobody asked whether home is safe: silence is a no
-        ({"mail_safe": None, "home_safe": None}, ("mail",)),  # the form leaves an e-mail out that is not safe: one that stands there is
+        ({"mail_safe": None}, ("letter",)),  # an e-mail of which nobody said that it is safe came from elsewhere, such as a hospital: never used
         ({"mail_safe": False, "home_safe": False}, ()),
         ({"methods": (TELEPHONE,)}, ()),  # asked to be rung
         ({"methods": (SMS, EMAIL)}, ("mail", "letter")),  # text messages are not ours to send, e-mail is
