@@ -47,11 +47,12 @@ def _as_said(referral: Referral, source: Source, made: tuple[Made, ...], service
     the place that the discharge leaves."""
     letter = documents(source.message) if source.message.has("TXA") else []
     words = tuple(said for _, said in sorted(notes(source) + texts(source) + letter, key=lambda one: one[0]))
+    in_narrative = frozenset(words)
     is_unclear = referral.consent.unclear or unclear(source.message, words)
     return referral.model_copy(
         update={
             "narrative": words,
-            "other_words": heard(source.message),
+            "other_words": tuple(said for said in heard(source.message) if said not in in_narrative),
             "service": referral.service.model_copy(update={"at": service_at}),
             "consent": referral.consent.model_copy(update={"unclear": is_unclear}),
             "person": referral.person.model_copy(update={"postcode": _postcode(referral, made)}),

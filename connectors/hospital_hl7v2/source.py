@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from urllib.parse import quote
 
 from schemas.codes.hl7 import names_nhs_number
-from schemas.fhir.build import ABSENT_REASON, JsonObject, message_uuid
+from schemas.fhir.build import ABSENT_REASON, JsonObject, digest_of, uuid_of_digest
 from schemas.hl7v2 import Field, Message, Repetition
 from schemas.identifiers import NhsNumber
 from schemas.messages import Identifier
@@ -35,7 +36,7 @@ _CODING_SYSTEMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """The message that is being translated; `today` is the day of its receipt, None where that is not known; `dialect` what its sender does otherwise."""
 
@@ -46,7 +47,12 @@ class Source:
 
     def url(self, resource_type: str, ordinal: int = 1) -> str:
         """The fullUrl of the `ordinal`-th resource of a type (contracts.md, Bundle)."""
-        return message_uuid(self.body, resource_type, ordinal)
+        return uuid_of_digest(self._digest, resource_type, ordinal)
+
+    @cached_property
+    def _digest(self) -> str:
+        """Once for a message: it may name twenty thousand resources."""
+        return digest_of(self.body)
 
     def reference(self, resource_type: str, ordinal: int = 1) -> JsonObject:
         """A FHIR Reference to it."""

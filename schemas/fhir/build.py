@@ -47,7 +47,17 @@ class Entry:
 
 def message_uuid(message: bytes, resource_type: str, ordinal: int) -> str:
     """The fullUrl of the `ordinal`-th (from 1) resource of a type that was made from `message`: the same bytes give the same ids."""
-    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'sha256:{hashlib.sha256(message).hexdigest()}/{resource_type}/{ordinal}')}"
+    return uuid_of_digest(digest_of(message), resource_type, ordinal)
+
+
+def digest_of(message: bytes) -> str:
+    """What the ids of one message's resources begin from; for many resources it is taken once."""
+    return hashlib.sha256(message).hexdigest()
+
+
+def uuid_of_digest(digest: str, resource_type: str, ordinal: int) -> str:
+    """`message_uuid` of the message of this digest."""
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'sha256:{digest}/{resource_type}/{ordinal}')}"
 
 
 def entries(message: bytes, resources: Iterable[tuple[str | None, JsonObject]]) -> tuple[Entry, ...]:

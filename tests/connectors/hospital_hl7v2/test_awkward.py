@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.hospital_hl7v2 import connector
+from schemas.fhir.build import digest_of
 from schemas.fhir.check import check, unresolved_references
 from schemas.hl7v2 import split
 from schemas.messages import Committed, InboundMessage, NotStored, Translation
@@ -301,3 +302,17 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         found = outcome_of(candidate)
         with suppress(Rejected):
             assert connector.answer(inbound(candidate), found if isinstance(found, Rejected) else Committed(())).content_type
+
+
+def test_a_message_is_hashed_once_however_many_resources_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[int] = []
+
+    def counted(body: bytes) -> str:
+        hashed.append(len(body))
+        return digest_of(body)
+
+    monkeypatch.setattr("connectors.hospital_hl7v2.source.digest_of", counted)
+    needs = [f"DG1|{number}||" + "~".join(f"{code}^need {code}^L" for code in range(40)) for number in range(50)]
+    found = connector.translate(inbound(lines(RF1, PID, *needs)))
+    assert len(found.facts[0].bundle["entry"]) > 2_000
+    assert len(hashed) == 1, "else the time grows with size times resources"
