@@ -18,7 +18,8 @@ from schemas.rejection import Issue, Reason
 _CHECKED = frozenset({"birth", "paper", "nhs_number", "postcode", "email"})
 """Where what cannot be used is shown once before it is sent as it is: the person may have meant something else."""
 _ANCHORS = {"birth": "birth_day", "paper": "paper_day", "contact": "phone"}
-_OWN_WORDS = ("matters", "contact_notes", "access_notes", "helper_role")
+_OWN_WORDS = ("matters", "contact_notes", "access_notes", "language_other")
+"""The boxes whose words intake hears whoever fills them in: what is promised of them here comes true when the form is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def form_page(desk: Desk, asked: Asked, status: int, headers: Headers) -> HttpRe
         "crisis": _crisis(desk, asked.typed),
         "minutes": str(desk.policy.rules.alert_minutes),
         "token": asked.token.signed(desk.sealing),
+        "confirmed": asked.notice == "check" or (asked.notice != "wrong" and bool(asked.typed.get("confirmed"))),
+        "agreed": asked.typed.has("consent", "yes") and asked.typed.get("consent_version") == CONSENT_VERSION,
         "consent_version": CONSENT_VERSION,
         "groups": NEEDS_BY_GROUP,
         "options": asked.options,
@@ -88,6 +91,6 @@ def form_page(desk: Desk, asked: Asked, status: int, headers: Headers) -> HttpRe
 
 def _crisis(desk: Desk, typed: Typed) -> bool:
     """Whether what stands on the page reads like a crisis: help is then named above it, before and whether or not it is sent."""
-    words = "\n".join(typed.get(name) for name in _OWN_WORDS)
+    words = "\n".join(typed.get(name)[:OWN_WORDS] for name in _OWN_WORDS)
     screen = screen_of(desk.policy)
     return bool(words.strip()) and Reason.CRISIS in screen.holds(screen.hear(words))

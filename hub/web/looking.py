@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import orjson
+
 from hub.content import referral_of
 from hub.ledger.changes import Audit
 from hub.ledger.database import Pool, lent
 from hub.ledger.rows import audit_rows, insert_audit
 from hub.ledger.sealing import NotReadable, Sealing
 from hub.web.own_client import FORM_CLIENT
+from schemas.codes.flags import Flag
 from schemas.identifiers import Postcode
 from schemas.referral import Referral
+from schemas.rejection import Reason
 from schemas.task import FINAL, Party, TaskStatus
 
 _BY_REF = """
 SELECT r.id, r.status, r.awaits, r.held_reason, r.content, r.sealing_key, r.updated_at, p.data ->> 'name' AS prescriber
 FROM referral r LEFT JOIN prescriber p ON p.id = r.owner WHERE r.ref = $1
 """
+_HOME_IS_UNSAFE = frozenset({Flag.SENSITIVE_ADDRESS.value, Flag.DOMESTIC_ABUSE.value, Reason.DOMESTIC_ABUSE.value, Reason.SAFEGUARDING.value})
+"""Flags, and what triage found in the words."""
 _OF_REQUEST = "SELECT r.ref FROM request q JOIN referral r ON r.id = q.referral_id WHERE q.client = $1 AND q.key = $2"
+
+
+_WHOLE = len("2026-11-22")
+_WITH = ("offered", "in-hand", "paused")
+"""Words of a standing in which a service has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,7 @@ class Second:
     def fits(self, referral: Referral) -> bool:
         """Whether it is this person's; what the record does not hold fits nothing."""
         person = referral.person
-        if self.born is not None and person.birth_date is not None:
+        if self.born is not None and len(person.birth_date or "") == _WHOLE:
             return self.born == person.birth_date
         read = Postcode.read(person.postcode or "")
         return self.postcode is not None and read is not None and not read.pseudo and self.postcode == read.value
@@ -39,7 +50,8 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a referral stands, in a word of `web.status.*`; `prescriber` is the service that has it."""
+    """How a referral stands, in a word of `web.status.*`; `prescriber` is the service that has it, unsaid where somebody at home may be a danger:
+    they know the date of birth and the postcode too."""
 
     word: str
     prescriber: str | None = None
@@ -53,12 +65,18 @@ async def standing(pool: Pool, sealing: Sealing, ref: str, second: Second) -> St
         if row is None:
             return None
         try:
-            referral = referral_of(sealing.key(row["id"], row["sealing_key"]).open("content", row["content"]))
+            content = sealing.key(row["id"], row["sealing_key"]).open("content", row["content"])
+            referral = referral_of(content)
         except NotReadable:
             return None
         found = second.fits(referral)
         await insert_audit(connection, audit_rows([(Audit(FORM_CLIENT, "status.read" if found else "status.refused"), row["id"])]))
-    return Standing(_word(row["status"], row["awaits"], row["held_reason"]), row["prescriber"]) if found else None
+    if not found:
+        return None
+    word = _word(row["status"], row["awaits"], row["held_reason"])
+    risks = (orjson.loads(content).get("triage") or {}).get("reasons", ())
+    says_who = word in _WITH and _HOME_IS_UNSAFE.isdisjoint((*referral.flags, *risks))
+    return Standing(word, row["prescriber"] if says_who else None)
 
 
 async def reference_of_request(pool: Pool, client: str, request: str) -> str | None:

@@ -75,18 +75,22 @@ class Referring:
         """The filled form: shown again in the other language, or with what must be corrected, or sent."""
 
         async def respond(request: HttpRequest, language: Language) -> HttpReply:
-            sender, typed = self._sender(name, request.head), read_typed(request.body)
-            if sender is None:
+            whose, typed = self._whose(name, request.head), read_typed(request.body)
+            if whose is None:
                 return self._closed(name, language, request.head.params)
-            token = FormToken(typed.get("request"), issued_in(typed.get("token")), sender.client.id, sender.way)
-            asked = Asked(name, sender.way, language, token, typed, request.head.params, _named(sender))
-            return self._held_back(asked, request.head) or await self._send(asked, sender)
+            sender = self._sender(name, request.head)
+            token = FormToken(typed.get("request"), issued_in(typed.get("token")), *whose)
+            asked = Asked(name, whose[1], language, token, typed, request.head.params, _named(sender) if sender else None)
+            held_back = self._held_back(asked, request.head, sender)
+            if held_back is not None or sender is None:
+                return held_back or self._shown(asked, "closed", 503)
+            return await self._send(asked, sender)
 
         return respond
 
     # --- before anything is sent --------------------------------------------------------------------------------------------------------
 
-    def _held_back(self, asked: Asked, head: HttpHead) -> HttpReply | None:
+    def _held_back(self, asked: Asked, head: HttpHead, sender: _Sender | None) -> HttpReply | None:
         """The page once more, everything typed on it, where it is not to be sent yet; a person can always go on, or telephone."""
         desk, typed, token = self.desk, asked.typed, asked.token
         trusted = trust(desk.sealing, token, typed.get("token"), desk.now()) if is_request(token.request) else Trust.NONE
@@ -97,7 +101,7 @@ class Referring:
         if not typed.readable:
             return self._shown(asked, "unreadable", 413)
         if typed.get("go") == "language":
-            return self._shown(asked)
+            return self._switched(asked, sender)
         waits = max(desk.sending.take(head.peer), desk.everybody.take("form"))
         if waits:
             return self._shown(asked, "too-many", 429, (("retry-after", str(max(1, round(waits)))),))
@@ -107,10 +111,19 @@ class Referring:
             return self._shown(asked, "old")
         return self._shown(asked, "again") if trusted is Trust.TOO_FAST or typed.get("website") else None
 
+    def _switched(self, asked: Asked, sender: _Sender | None) -> HttpReply:
+        """The page in the other language; what was to be corrected is said again in that."""
+        if sender is None or not asked.typed.get("faults"):
+            return self._shown(asked)
+        try:
+            unsure = to_be_checked(self.desk.form.connector.translate(_message(asked, sender)).warnings)
+        except Rejected as refused:
+            return self._shown(replace(asked, faults=faults_of(refused.issues)), "wrong")
+        return self._shown(replace(asked, faults=unsure), "check") if unsure else self._shown(asked)
+
     async def _send(self, asked: Asked, sender: _Sender) -> HttpReply:
         """Read it as intake will; send it when nothing must be corrected."""
-        body = asked.typed.body(asked.token.request, sender.way, asked.language)
-        message = InboundMessage(body, _TARGET, _MEDIA, {}, datetime.now(UTC), sender.client.id, sender.client.profile)
+        message = _message(asked, sender)
         try:
             made = self.desk.form.connector.translate(message)
         except Rejected as refused:
@@ -157,15 +170,23 @@ class Referring:
         client = of.client.id if isinstance(of, _Sender) else of.client
         return FormToken(str(uuid4()), int(self.desk.now()) - earlier, client, of.way)
 
+    def _whose(self, name: str, head: HttpHead) -> tuple[str, Way] | None:
+        """As which client, and by which way, this page is sent; None when the link is none that we gave."""
+        if name != "organisation":
+            return FORM_CLIENT, name  # type: ignore[return-value]  # the two public ways are named as their pages
+        link = read_link(self.desk.sealing, head.params["link"])
+        return (link.client, link.way) if link else None
+
     def _sender(self, name: str, head: HttpHead) -> _Sender | None:
         """None when the form is closed, or the link is none that we gave, or its organisation is not a client any more."""
-        link = read_link(self.desk.sealing, head.params["link"]) if name == "organisation" else None
-        if name == "organisation" and link is None:
-            return None
-        client = self.desk.client(link.client if link else FORM_CLIENT)
-        if client is None or not client.may(Scope.REFERRAL_CREATE):
-            return None
-        return _Sender(client, link.way if link else name)  # type: ignore[arg-type]  # the two public ways are named as their pages
+        whose = self._whose(name, head)
+        client = self.desk.client(whose[0]) if whose else None
+        return _Sender(client, whose[1]) if whose and client is not None and client.may(Scope.REFERRAL_CREATE) else None
+
+
+def _message(asked: Asked, sender: _Sender) -> InboundMessage:
+    body = asked.typed.body(asked.token.request, sender.way, asked.language)
+    return InboundMessage(body, _TARGET, _MEDIA, {}, datetime.now(UTC), sender.client.id, sender.client.profile)
 
 
 def _named(sender: _Sender) -> str | None:

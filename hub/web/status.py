@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from connectors.self_referral.reading import Form
+from hub.errors import Unavailable
 from hub.transports.http_messages import Headers, HttpReply, HttpRequest
 from hub.web.addresses import address
 from hub.web.looking import Second, Standing, standing
@@ -54,7 +55,11 @@ class Status:
             return self._page(language, _Seen(typed, faults, "wrong"), 422)
         if not from_our_page(request.head):
             return self._page(language, _Seen(typed, notice="not-trusted"), 403)
-        found, _ = await asyncio.gather(self._look(typed), asyncio.sleep(_AS_LONG_AS))
+        found, _ = await asyncio.gather(self._look(typed), asyncio.sleep(_AS_LONG_AS), return_exceptions=True)
+        if isinstance(found, Unavailable):
+            return self._page(language, _Seen(typed, notice="not-now"), 503, (("retry-after", "30"),))
+        if isinstance(found, BaseException):
+            raise found
         return self._page(language, _Seen(found=found) if found else _Seen(notice="no-fit"))
 
     async def _look(self, typed: Typed) -> Standing | None:

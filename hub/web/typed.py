@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from connectors.self_referral.fields import FIELDS, LARGEST, MOST_FIELDS, Way
+from connectors.self_referral.fields import FIELDS, MOST_FIELDS, Way
 
+_LARGEST = 2**20
+"""Bytes: what the door lets in. More than the form takes, so that who pasted too much sees it again, and what is too long."""
 _OURS = 20
 """Fields of the page itself beside those of the form."""
 _SERVERS = ("request", "way", "page_language")
@@ -37,7 +39,7 @@ class Typed:
 
 def read_typed(body: bytes) -> Typed:
     """What a page's form sent (application/x-www-form-urlencoded in UTF-8)."""
-    if len(body) > LARGEST:
+    if len(body) > _LARGEST:
         return Typed(readable=False)
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS + _OURS)

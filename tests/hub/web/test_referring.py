@@ -239,10 +239,17 @@ async def test_while_it_cannot_be_stored_the_page_says_not_sent_and_keeps_everyt
     assert await pages.book.value("SELECT count(*) FROM referral") == 1
 
 
-BODIES = [b"x=" + b"a" * 300_000, b"family=%FF", b"\xff\xfe", b"&".join(b"a=1" for _ in range(400))]
+async def test_who_pasted_too_much_sees_it_all_again(pages: Counter) -> None:
+    page = await pages.send(matters="a" * 300_000)
+    assert page.status_code == 422
+    assert fields_of(page.text)["matters"] == ["a" * 300_000]
+    assert PHONE in words_of(page.text)
 
 
-@pytest.mark.parametrize("body", BODIES, ids=["too long", "not UTF-8", "not ASCII", "too many fields"])
+BODIES = [b"family=%FF", b"\xff\xfe", b"&".join(b"a=1" for _ in range(400))]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=["not UTF-8", "not ASCII", "too many fields"])
 async def test_what_cannot_be_read_is_a_page_too(pages: Counter, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
     page = await pages._browser.post(pages.url + "/refer/myself/send", content=body, headers=headers)
@@ -256,6 +263,49 @@ async def test_when_its_client_is_revoked_the_form_is_closed_and_names_the_telep
     for page in (await pages.get("/refer/myself"), await pages.post("/refer/myself", filled)):
         assert page.status_code == 503
         assert PHONE in words_of(page.text)
+
+
+@pytest.mark.parametrize("whose", [FORM_CLIENT, HOUSING])
+async def test_a_form_that_is_closed_while_somebody_fills_it_in_shows_what_they_typed(pages: Counter, whose: str) -> None:
+    path = "/refer/myself" if whose == FORM_CLIENT else link_path(pages.desk.sealing, HOUSING, "professional")
+    filled = await pages.fill(path, matters="An hour of typing")
+    del pages.known.clients[whose]
+    page = await pages.post(path, filled)
+    assert page.status_code == 503
+    assert "was closed while you filled it in" in words_of(page.text)
+    assert fields_of(page.text)["matters"] == ["An hour of typing"]
+    assert await pages.book.value("SELECT count(*) FROM referral") == 0
+
+
+async def test_what_must_be_corrected_is_said_again_in_the_language_that_is_switched_to(pages: Counter) -> None:
+    page = await pages.send(family="")
+    page = await pages.post("/cyfeirio/fi-fy-hun", {**fields_of(page.text), "go": "language"})
+    assert re.findall(r'<a href="#(f-[^"]+)">', page.text) == ["f-family"]
+    assert "Mae problem" in words_of(page.text)
+
+
+async def test_what_was_asked_about_once_is_asked_again_in_the_language_that_is_switched_to(pages: Counter) -> None:
+    page = await pages.send(postcode="nowhere")
+    assert fields_of(page.text)["confirmed"] == ["yes"]
+    page = await pages.post("/cyfeirio/fi-fy-hun", {**fields_of(page.text), "go": "language"})
+    assert re.findall(r'<a href="#(f-[^"]+)">', page.text) == ["f-postcode"]
+    assert reference((await pages.post("/cyfeirio/fi-fy-hun", fields_of(page.text))).text)
+
+
+async def test_what_was_said_to_be_right_once_is_asked_about_again_after_a_fault(pages: Counter) -> None:
+    page = await pages.send(postcode="nowhere")
+    page = await pages.post("/refer/myself", {**fields_of(page.text), "family": ""})
+    assert page.status_code == 422
+    page = await pages.post("/refer/myself", {**fields_of(page.text), "family": "Prawf", "postcode": "elsewhere"})
+    assert "Please check" in words_of(page.text)
+    assert await pages.book.value("SELECT count(*) FROM referral") == 0
+
+
+async def test_who_agreed_to_other_words_is_asked_to_agree_to_these(pages: Counter) -> None:
+    page = await pages.send(family="", consent_version="2025-01")
+    assert "consent" not in fields_of(page.text)
+    page = await pages.send(family="")
+    assert fields_of(page.text)["consent"] == ["yes"]
 
 
 # --- risk -------------------------------------------------------------------------------------------------------------------------------
@@ -280,6 +330,23 @@ async def test_a_crisis_is_named_wherever_the_page_is_shown_again(pages: Counter
     pages.fault = Unavailable("The record does not answer")
     page = await pages.send(contact_notes="ring soon, I am going to kill myself")
     assert "What you wrote worries us" in words_of(page.text)
+
+
+BOXES = ["matters", "contact_notes", "access_notes", "language_other"]
+WAYS = ["/refer/myself", "/refer/someone-else", "professional", "call-handler"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("box", [*BOXES, "surgery", "helper_role"])
+async def test_what_a_page_promises_of_words_of_crisis_comes_true_when_it_is_sent(pages: Counter, way: str, box: str) -> None:
+    path = way if way.startswith("/") else link_path(pages.desk.sealing, HOUSING, way)
+    said = {"helper_name": "Alex", "family": "", box: "I am going to kill myself"}
+    page = await pages.send(path, **said)
+    promised = "is alerted within 2 minutes and reads it first" in words_of(page.text)
+    assert promised is (box in BOXES)
+    assert reference((await pages.post(path, {**fields_of(page.text), "family": "Prawf", "confirmed": "yes"})).text)
+    if promised:
+        assert await pages.book.value("SELECT held_reason FROM referral") == "crisis"
 
 
 async def test_nothing_to_eat_tonight_is_told_what_to_do_today(pages: Counter) -> None:

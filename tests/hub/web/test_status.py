@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.errors import Unavailable
 from schemas.events import FactType
 from schemas.lifecycle import Update
 from schemas.task import Party
@@ -118,6 +119,35 @@ async def test_every_standing_has_its_words(pages: Counter) -> None:
     assert "has taken it on" in words_of(await ask(pages, ref, **BORN))
     await pages.book.apply(id_, Update(FactType.ENTERED_IN_ERROR, Party.REFERRER))
     assert "It is closed" in words_of(await ask(pages, ref, **BORN))
+
+
+@pytest.mark.parametrize("unsafe", [{"address": "1 Test Road", "letter_safe": "no"}, {"matters": "My husband hits me"}], ids=["letters", "abuse"])
+async def test_where_home_is_not_safe_nobody_reads_whose_help_was_asked_for(pages: Counter, unsafe: dict[str, str]) -> None:
+    ref = await a_reference(pages, **unsafe)
+    await pages.book.list_prescriber("p-1", "Cyswllt Abertawe")
+    id_ = await pages.book.value("SELECT id FROM referral")
+    if await pages.book.value("SELECT held_reason FROM referral"):
+        await pages.book.apply(id_, Update(FactType.RELEASED, Party.OPERATIONS))
+    await pages.book.assign(id_)
+    words = words_of(await ask(pages, ref, **BORN))
+    assert "A link worker has been asked" in words
+    assert "Cyswllt" not in words
+
+
+async def test_part_of_a_date_in_the_form_leaves_the_postcode(pages: Counter) -> None:
+    ref = await a_reference(pages, birth_day="", birth_month="")
+    assert "We are looking" in words_of(await ask(pages, ref, **BORN, postcode="SA1 1AA"))
+    assert "cannot show anything" in words_of(await ask(pages, ref, **BORN))
+
+
+async def test_while_the_record_does_not_answer_the_page_says_so_and_keeps_what_was_typed(pages: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def down(*_: object) -> None:
+        raise Unavailable("The record does not answer")
+
+    monkeypatch.setattr("hub.web.status.standing", down)
+    page = await pages.post("/refer/status", {"reference": "0123-4567-89AB", **BORN})
+    assert (page.status_code, fields_of(page.text)["reference"]) == (503, ["0123-4567-89AB"])
+    assert PHONE in words_of(page.text)
 
 
 async def test_every_look_is_audited_with_nothing_of_the_person(pages: Counter) -> None:
