@@ -7,7 +7,7 @@ import re
 from connectors.hospital_hl7v2.answered import readings, says_yes
 from connectors.hospital_hl7v2.bundles import bundle_of, in_order, referral_in
 from connectors.hospital_hl7v2.findings import read_conditions, read_observations
-from connectors.hospital_hl7v2.patient import read_patient
+from connectors.hospital_hl7v2.patient import Death, death, read_patient
 from connectors.hospital_hl7v2.referral import notes, read_requester
 from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, tidy
 from connectors.hospital_hl7v2.stays import places_of, read_stay, real_discharge, visit_of
@@ -28,6 +28,9 @@ def offer(source: Source, message: InboundMessage) -> Translation:
     if not real_discharge(source):
         where = source.message.first("PV1").at(places_of(source).destination)
         return Translation((), (Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, where, "hospital.offer-no-discharge"),))
+    pid = source.message.first("PID")
+    if death(pid) is Death.UNCLEAR:
+        return Translation((), (Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, pid.at(30), "hospital.offer-perhaps-died"),))
     made = _made(source)
     bundle = bundle_of(source, FactType.OFFERED, made, "ServiceRequest")
     try:

@@ -136,6 +136,16 @@ def test_an_event_that_merges_nobody_is_ignored_without_a_word() -> None:
     assert read(adt("A04", PID)).warnings == ()
 
 
+@pytest.mark.parametrize(("when", "flag"), [("", "Q"), ("00000000", "")])
+def test_nobody_is_offered_anything_who_may_have_died(when: str, flag: str) -> None:
+    agreed, consent = "OBX|1|CE|SP||Y", "OBX|2|CE|CONSENT-DIRECT-CARE||Y"
+    found = connector.translate(inbound(adt("A03", pid(f29=when, f30=flag), pv1(f36="19"), agreed, consent)))
+    assert [fact.type for fact in found.facts] == [FactType.PERSON_MOVED]
+    assert (Reason.DISCHARGE_WITHOUT_TRIGGER, "PID[1]-30") in warned(found)
+    sure = connector.translate(inbound(adt("A03", PID, pv1(f36="19"), agreed, consent)))
+    assert FactType.OFFERED in [fact.type for fact in sure.facts]
+
+
 # --- fields that stand beside where they belong -------------------------------------------------------------------------------------------
 
 SHIFTED = [
