@@ -16,7 +16,7 @@ from schemas.rest import referrers_task
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _ASKED = "asked"
-_CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, string=2 * 2**20)
+_CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, items=200_000, string=2 * 2**20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.referral import Referral
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
-_CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, string=2 * 2**20)
+_CAPS = Caps(body=16 * 2**20, depth=80, keys=200_000, items=200_000, string=2 * 2**20)
 
 # What a hospital may say anew of a person, and which parts of the Person it is; what it does not name stays as it was.
 _SAID_ANEW: Mapping[str, tuple[str, ...]] = {

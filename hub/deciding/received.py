@@ -14,7 +14,7 @@ from schemas.fhir.strict_json import Caps, parse
 from schemas.referral import Referral
 from schemas.rejection import Issue, Reason, Rejected
 
-_CAPS = Caps(body=16 * 1_048_576, depth=80, keys=200_000)
+_CAPS = Caps(body=16 * 1_048_576, depth=80, keys=200_000, items=200_000)
 _FIELD = re.compile(r"[a-z_]{1,40}")
 
 

@@ -22,11 +22,13 @@ JsonObject = dict[str, Any]  # Any: other people's JSON, checked against a schem
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """How much is read before we stop: bytes of the body, levels of nesting, keys in all, characters of a string, digits of a number."""
+    """How much is read before we stop: bytes of the body, levels of nesting, keys in all, items of lists that are no objects in all (FHIR has few),
+    characters of a string, digits of a number."""
 
     body: int = 1_048_576
     depth: int = 64
     keys: int = 5_000
+    items: int = 2_000
     string: int = 65_536
     digits: int = 64
 
@@ -62,6 +64,8 @@ def parse(body: bytes, caps: Caps = DEFAULT) -> JsonObject:
         raise _rejected(Reason.STRUCTURE, "$", "fhir.json.not-object")
     if strict.keys > caps.keys:
         raise _rejected(Reason.TOO_LARGE, "$", "fhir.json.too-many-keys", limit=str(caps.keys))
+    if written.count(",") > strict.keys + caps.items and _commas(written) > strict.keys + caps.items:
+        raise _rejected(Reason.TOO_LARGE, "$", "fhir.json.too-many-items", limit=str(caps.items))
     if ("\\u" in written or len(written) > caps.string) and (faults := tuple(_faults(found, "$", caps))):
         raise Rejected(faults[0].reason, faults)
     return found
@@ -102,15 +106,24 @@ def _check_depth(written: str, caps: Caps) -> None:
     parser sees it so too."""
     if written.count("{") + written.count("[") <= caps.depth:
         return
-    plain = written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
     depth = 0
-    for bracket in _BRACKET.findall("".join(plain.split('"')[::2])):
+    for bracket in _BRACKET.findall(_outside_strings(written)):
         if bracket in "{[":
             depth += 1
             if depth > caps.depth:
                 raise _rejected(Reason.TOO_DEEP, "$", "fhir.json.too-deep", limit=str(caps.depth))
         else:
             depth -= 1
+
+
+def _outside_strings(written: str) -> str:
+    plain = written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
+    return "".join(plain.split('"')[::2])
+
+
+def _commas(written: str) -> int:
+    """At most one for each key and for each item that is no object with a key."""
+    return _outside_strings(written).count(",")
 
 
 class _FaultFound(Exception):  # noqa: N818  (never leaves this module: it stops the quick reading)
