@@ -38,6 +38,11 @@ def referral_of(stored: bytes) -> Referral:
     return Referral.model_validate(orjson.loads(stored)["referral"])
 
 
+def triaged(stored: bytes) -> tuple[str, ...]:
+    """The reasons that triage found in it when it was kept."""
+    return tuple((orjson.loads(stored).get("triage") or {}).get("reasons", ()))
+
+
 def read_content(stored: bytes) -> Content:
     """All of it."""
     return Content(referral_of(stored), bundle_of(stored))
@@ -59,6 +64,18 @@ def with_consent(stored: bytes, url: str, given_on: str) -> bytes:
     entries = [*content["bundle"]["entry"], {"fullUrl": url, "resource": _consent(about, given_on)}]
     told = {"bundle": {**content["bundle"], "entry": entries}, "referral": referral.model_copy(update={"consent": consent}).model_dump(mode="json")}
     return dump({**content, **told, _ASKED: given_on})
+
+
+def still_agreed(before: bytes, now: bytes) -> bytes:
+    """New content of a referral whose person was asked by us: their yes stays where the change says nothing of consent."""
+    if f'"{_ASKED}"'.encode() not in before or (asked := parse(before, _CAPS).get(_ASKED)) is None:
+        return now
+    content = parse(now, _CAPS)
+    referral = Referral.model_validate(content["referral"])
+    if referral.consent.direct_care is not None or referral.consent.unclear:
+        return now
+    agreed = referral.model_copy(update={"consent": referral.consent.model_copy(update={"direct_care": True})})
+    return dump({**content, "referral": agreed.model_dump(mode="json"), _ASKED: asked})
 
 
 def must_be_asked(stored: bytes) -> bool:

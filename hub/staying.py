@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from hub.content import still_agreed
 from schemas.codes.discharge import Ending
 from schemas.fhir.person import Person, read_person
 from schemas.fhir.read import Found, Message, fhir_date, objects, string
@@ -62,7 +63,8 @@ def expected_out(stored: bytes) -> date | None:
 
 
 def carried_over(before: bytes, now: bytes) -> bytes:
-    """New content, with the stay that the content before it knew of."""
+    """New content, with what the content before it knew from elsewhere than its sender: the stay, and the person's own yes."""
+    now = still_agreed(before, now)
     if b'"stay"' not in before or not isinstance(told := parse(before, _CAPS).get("stay"), dict):
         return now
     return dump({**parse(now, _CAPS), "stay": told})

@@ -16,7 +16,7 @@ from hub.ledger.changes import Amendment, Effects, Locked
 from hub.operations.duty import ASKS
 from hub.places import Places
 from hub.recording import Recorder
-from hub.staying import is_inside, moved
+from hub.staying import carried_over, is_inside, moved
 from hub.watch import Watch
 from schemas.events import FactType
 from schemas.fhir.stay import ACT_CODE
@@ -82,6 +82,18 @@ async def test_the_person_s_yes_is_recorded_as_theirs_together_with_the_release(
     assert await opened.value("SELECT content_version FROM referral WHERE id = $1", referral) == 3
     fact = next(event for event in await opened.events(referral) if event.type is FactType.CONSENT_CHANGED)
     assert {"Task", "ServiceRequest", "Consent"} <= {entry["resource"]["resourceType"] for entry in orjson.loads(fact.data)["entry"]}
+
+
+async def test_the_person_s_yes_outlives_a_change_that_says_nothing_of_consent_and_no_other(opened: Record, hub: Commands) -> None:
+    referral, item = await held(opened, "consent-unclear")
+    before = await content(opened, referral)
+    assert (await hub("worklist", "release", item, "--by", "Non", "--agreed")).code == 0
+    agreed = await content(opened, referral)
+    assert referral_of(carried_over(agreed, before)).consent.direct_care is True
+    assert referral_of(carried_over(before, before)).consent.direct_care is None
+    refused = orjson.loads(before)
+    refused["referral"]["consent"]["direct_care"] = False
+    assert referral_of(carried_over(agreed, orjson.dumps(refused))).consent.direct_care is False
 
 
 async def test_an_offer_is_not_released_unasked_whatever_it_is_held_for(opened: Record, hub: Commands) -> None:
