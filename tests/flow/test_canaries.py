@@ -75,7 +75,7 @@ ANSWERED: tuple[tuple[str, str, str], ...] = (
     ("a merge of two of their numbers", "AA", _message("ADT^A40^ADT_A39", "KANARI40") + "MRG|9990010250^^^NHS^NH\r"),
     ("a merge that the hub does not know", "AA", _message("ADT^A34^ADT_A30", "KANARI34") + f"MRG|9990010250^^^NHS^NH^{CANARIES[0]}\r"),
     ("words of crisis", "AA", _refers("KANARIHELD", HELD_NOTE)),
-    ("a kind of message that is refused by name", "AR", _message("SIU^S12^SIU_S12", "KANARISIU")),
+    ("a kind of message that is refused by name", "AR", _message("ORM^O01^ORM_O01", "KANARIORM")),
     ("a referral of nobody", "AR", _refers("KANARINOBODY", HELD_NOTE).replace("PID|1|", "ZZZ|1|")),
     ("names where codes belong", "AA", _refers("KANARICODES", HELD_NOTE).replace("|AM|O|", f"|{CANARIES[0]}|{CANARIES[1]}|")),
     ("a death", "AA", _message("ADT^A31^ADT_A05", "KANARIDEAD", pid_more=f"{'|' * 17}Y")),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stores import cache
 
-_PARTS = 12
+_PARTS = 15
 FHIR, HL7 = Path("connectors/fhir_rest/fixtures"), Path("connectors/hospital_hl7v2/fixtures")
 
 
@@ -54,7 +54,7 @@ async def test_other_peoples_files_go_through_and_each_is_said_what_became_of_it
         (FHIR, "wrong_in_three_places.json"),  # refused with its faults
         (FHIR, "words_of_crisis.json"),  # held
         (HL7, "ref_i12_priority_stat.hl7"),  # sound, with a warning
-        (HL7, "siu_s12_appointment.hl7"),  # refused by name
+        (HL7, "orm_o01_order_refused.hl7"),  # refused by name
         (HL7, "two_messages_in_frames.hl7"),  # a file of several
     ):
         (folder / name).write_bytes((source / name).read_bytes())
@@ -63,7 +63,7 @@ async def test_other_peoples_files_go_through_and_each_is_said_what_became_of_it
     assert code == 0, said
     for seen in (
         "contained_patient_complete.json: with", "wrong_in_three_places.json: refused (400)", "at ServiceRequest.subject:",
-        "words_of_crisis.json: held", "ref_i12_priority_stat.hl7: with", "siu_s12_appointment.hl7: refused (AR)",
+        "words_of_crisis.json: held", "ref_i12_priority_stat.hl7: with", "orm_o01_order_refused.hl7: refused (AR)",
     ):  # fmt: skip
         assert seen in said, said
     assert said.count("two_messages_in_frames.hl7: answered AA") == 2
