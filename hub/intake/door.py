@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from hub.crashpoints import crash
 from hub.deciding.clocks import PolicyClocks
+from hub.deciding.triage import CLEAR
 from hub.errors import Unavailable
 from hub.intake import answers
 from hub.intake.changes import PERSON_FACTS, AnswerWith, Changer, about
@@ -155,7 +156,7 @@ class Intake:
         elif all(fact.type in PERSON_FACTS for fact in facts):
             change = self.changer.person(arrival, facts, answer)
         elif facts[0].type in LATER:
-            change = await self._later(arrival, facts[0], answer)
+            change = await self._later(message, arrival, facts[0], answer)
         else:
             change = await self._update(arrival, facts, answer, client)
         outcome = await self.ledger.commit(change)
@@ -174,14 +175,16 @@ class Intake:
         made = self.changer.update(arrival, fact, answer, client.id)
         return Amendment(made.decide, (referral,), request=made.request, audit=made.audit)
 
-    async def _later(self, arrival: Arrival, fact: Fact, answer: AnswerWith) -> Amendment:
+    async def _later(self, message: InboundMessage, arrival: Arrival, fact: Fact, answer: AnswerWith) -> Amendment:
         """Raises Rejected when this client has no such referral, or several that fit."""
         names = self.maker.named(arrival.client, fact.about.identifiers)
         found = await referrals_said_of(self.ledger.pool, arrival.client, fact.target or Target(), fact.about.correlation, names)
         if len(found) != 1:
             reason = Reason.MULTIPLE_MATCHES if found else Reason.NOT_FOUND
             raise Rejected(reason, [Issue(reason, "ServiceRequest")])
-        later = Later(self.maker, arrival, fact, found[0].named, await self._marks(fact))
+        marks = await self._marks(fact)
+        risk = await _aside(message, self.maker.risk, fact.referral, marks) if fact.referral is not None else CLEAR
+        later = Later(self.maker, arrival, fact, risk, found[0].named)
         return Amendment(later.decide, (found[0].id,), request=self.changer.answered(arrival, answer), audit=later.audit)
 
     async def _marks(self, fact: Fact) -> frozenset[str]:

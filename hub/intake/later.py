@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hub.content import bundle_of, content_of, referral_of
+from hub.content import bundle_of, content_of, referral_of, triaged
 from hub.deciding.clocks import PolicyClocks
-from hub.deciding.triage import Result, Triage, risks_in
+from hub.deciding.triage import CLEAR, Result, Triage, risks_in
 from hub.intake import answers
 from hub.intake.creation import Arrival, Maker, gravest
 from hub.intake.persons import hashes_of
@@ -34,14 +34,14 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """One later message about one referral. Pure: called under the lock, perhaps more than once. `is_named`: the referral was found by its
-    sender's own identifier; `marks`: what is known of the person whom a change names (`died`), as in `Maker.make`."""
+    """One later message about one referral. Pure: called under the lock, perhaps more than once. `risk`: what triage found in a change, before the
+    lock; `is_named`: the referral was found by its sender's own identifier."""
 
     maker: Maker
     arrival: Arrival
     fact: Fact
+    risk: Triage = CLEAR
     is_named: bool = False
-    marks: frozenset[str] = frozenset()
 
     @property
     def audit(self) -> Audit:
@@ -76,8 +76,8 @@ class Later:
         values differ. Our own id says which, whatever else is said."""
         if self.fact.target is not None or self.is_named or not locked.content:
             return False
-        known = {one.system for one in _identifiers_of(locked.content)}
-        return any(one.system in known for one in self.fact.about.identifiers)
+        known, said = _identifiers_of(locked.content), self.fact.about.identifiers
+        return known.isdisjoint(said) and not {one.system for one in known}.isdisjoint(one.system for one in said)
 
     def _persons(self) -> Iterator[Person]:
         """Whom the message names, as far as it does."""
@@ -109,8 +109,7 @@ class Later:
         found = recorder.apply(Update(self.fact.type, Party.REFERRER, reason=self.fact.reason), entries=tuple(_entries(self.fact)))
         if isinstance(found, Refused):
             return _refused(found.reason, locked)
-        now = _still_refused(before or now, now)
-        risk = self.maker.risk(now, self.marks)
+        now, risk = _still_refused(before or now, now, self.risk)
         reason = self._new_risk(locked, before, now, risk)
         more: dict[str, Any] = {}  # Any: fields of Effects by name
         if reason is not None and locked.state.hand_over is not None:
@@ -130,9 +129,10 @@ class Later:
             return None
         if before is None or (locked.held is None and locked.state.hand_over is None):
             return gravest(risk.reasons)
-        seen = {*self.maker.risk(before).reasons, locked.held, Reason.WRONG_SERVICE, Reason.PRACTICAL_TONIGHT}
-        added = risks_in((word for word in now.words if word not in before.words), self.maker.policy)
-        return gravest((*(reason for reason in risk.reasons if reason not in seen), *added))
+        seen = {*triaged(locked.content), locked.held, Reason.WRONG_SERVICE, Reason.PRACTICAL_TONIGHT}
+        if unseen := [reason for reason in risk.reasons if reason not in seen]:
+            return gravest(unseen)
+        return gravest(risks_in((word for word in now.words if word not in before.words), self.maker.policy))
 
     # --- ended --------------------------------------------------------------------------------------------------------------------------
 
@@ -199,10 +199,13 @@ def _identifiers_of(content: bytes) -> frozenset[Identifier]:
     return frozenset(Identifier(one.system, one.value) for one in identifiers(request.resource, "")) if request else frozenset()
 
 
-def _still_refused(before: Referral, now: Referral) -> Referral:
-    """The referral as changed, with each refusal of consent that the change says nothing of."""
+def _still_refused(before: Referral, now: Referral, risk: Triage) -> tuple[Referral, Triage]:
+    """The referral as changed, with each refusal of consent that the change says nothing of, and what triage finds in that."""
     silent = {name: False for name in ("direct_care", "share_with_community") if getattr(now.consent, name) is None and getattr(before.consent, name) is False}
-    return now.model_copy(update={"consent": now.consent.model_copy(update=silent)}) if silent else now
+    if not silent:
+        return now, risk
+    kept = now.model_copy(update={"consent": now.consent.model_copy(update=silent)})
+    return kept, Triage(Result.HOLD, (Reason.CONSENT_REFUSED, *risk.reasons)) if "direct_care" in silent else risk
 
 
 def _another(before: Person, now: Person) -> bool:
