@@ -39,7 +39,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Tables of r
 def check(file: Table, profile: Annotated[str | None, typer.Option(help="The client's configuration, in JSON or TOML.")] = None, language: In = "en") -> None:
     """Say what every row lacks, before it is sent anywhere. Needs no hub."""
     given = Given(None, datetime.now(UTC), None, profile_of(profile))
-    found = list(lines(_tables(), file.name, _content(file), given, lambda _referral: {}))
+    found = list(lines(_tables(), file.name, _content(file, language), given, lambda _referral: {}))
     wrong = [line for line in found if line["rejected"]]
     for line in found:
         rejected = line["rejected"]
@@ -65,7 +65,7 @@ def send(
         _stop(say("send.key-missing", language))
     if client is not None and not key.startswith(f"hub_{client}_"):
         _stop(say("send.key-of-another", language, client=client))
-    content = _content(file)
+    content = _content(file, language)
     kind = NDJSON if content.lstrip()[:1] == b"{" else "text/csv"
     try:
         reply = httpx.post(
@@ -97,7 +97,7 @@ def drop(
         _stop(say("batch.cli.no-folder", language))
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", client):
         raise typer.BadParameter("--as is a client's id")
-    content = _content(file)
+    content = _content(file, language)
     try:
         rows = len(_tables().messages(content))
     except Rejected as fault:
@@ -119,7 +119,7 @@ def drop(
 @app.command()
 def report(file: Annotated[Path, typer.Argument(help="A .report.ndjson file.")], language: In = "en") -> None:
     """Say what became of every row of a file, from the report beside it."""
-    reports = [found for line in _content(file).splitlines() if (found := read_line(line)) is not None]
+    reports = [found for line in _content(file, language).splitlines() if (found := read_line(line)) is not None]
     if not reports:
         _stop(say("batch.cli.no-report", language))
     _show(reports, language)
@@ -170,11 +170,11 @@ def _free(home: Path, name: str) -> str:
     return next(one for one in names if one not in taken)
 
 
-def _content(file: Path) -> bytes:
+def _content(file: Path, language: Language) -> bytes:
     try:
         return file.read_bytes()
     except OSError:
-        _stop("The file cannot be read: check that it is there and is a file that you may read.")
+        _stop(say("batch.cli.unreadable", language))
 
 
 def _stop(why: str) -> NoReturn:

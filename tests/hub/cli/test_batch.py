@@ -90,6 +90,7 @@ TYPED_WRONG = (
     (("drop", "FILE", "--as", "../tai"), "client"),  # no client's name
     (("report", "FILE"), "report"),  # a table is no report
     (("check", "/nowhere.csv"), "read"),
+    (("check", "/nowhere.csv", "--language", "cy"), "darllen"),
 )
 
 

@@ -44,11 +44,11 @@ class Authority:
             path.write_bytes(self._signed(self.name, self._key, None, authority=True).public_bytes(serialization.Encoding.PEM))
         return path
 
-    def issue(self, name: str, days: int = 1) -> Issued:
-        """A certificate for one DNS name; `days` below 0 is one that has run out."""
+    def issue(self, name: str, days: int = 1, named: bool = True) -> Issued:
+        """A certificate for one DNS name; `days` below 0 is one that has run out; not `named`: the name stands in its subject alone."""
         key = ec.generate_private_key(ec.SECP256R1())
         found = Issued(self.folder / f"{self.name}-{name}.pem", self.folder / f"{self.name}-{name}.key")
-        found.certificate.write_bytes(self._signed(name, key, name, days=days).public_bytes(serialization.Encoding.PEM))
+        found.certificate.write_bytes(self._signed(name, key, name if named else None, days=days).public_bytes(serialization.Encoding.PEM))
         private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         found.key.write_bytes(private)
         return found

@@ -69,6 +69,35 @@ async def test_who_shows_a_good_certificate_is_heard_and_named_by_it(tmp_path: P
     assert ward.faults == []
 
 
+async def test_a_name_in_the_subject_alone_names_nobody(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    bare = authority.issue("ward.example.wales", named=False)
+    async with listening(authority) as (listener, ward):
+        wanted = framed(b"AA one")
+        assert await spoken(listener.port, authority.client(bare), framed(b"one"), len(wanted)) == wanted
+    assert ward.heard[0][0] == frozenset({f"sha256:{bare.fingerprint}"}), "an authority checks what stands in the alternative names, and those alone count"
+
+
+def test_a_session_that_is_taken_up_again_is_named_by_its_certificate_still(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, ward = authority.issue("hub"), authority.issue("ward.example.wales")
+    server, client = server_context(own.certificate, own.key, authority.own), authority.client(ward)
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    shown, session = [], None
+    for _ in range(2):
+        theirs, ours = ssl.MemoryBIO(), ssl.MemoryBIO()
+        one = client.wrap_bio(theirs, ours, session=session)
+        other = server.wrap_bio(ours, theirs, server_side=True)
+        for _step in range(6):
+            for side in (one, other):
+                with suppress(ssl.SSLWantReadError):
+                    side.do_handshake()
+        session = one.session
+        shown.append(other.getpeercert(binary_form=True))
+    assert shown[0] is not None
+    assert shown[1] == shown[0]
+
+
 async def test_a_long_message_comes_through_whole_and_one_too_long_is_refused_by_name(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     async with listening(authority) as (listener, ward):
