@@ -24,7 +24,7 @@ _PAGE = """<!doctype html>
 <style>
 @page {{ size: A4; margin: 15mm 0 }}
 body {{ margin: 0; color: #000; background: #fff; font: 12pt/1.4 Arial, Helvetica, sans-serif }}
-.letter {{ position: relative; box-sizing: border-box; width: 210mm; min-height: 266mm; padding: 80mm 20mm 0; break-after: page }}
+.letter {{ position: relative; box-sizing: border-box; width: 210mm; min-height: 266mm; padding: 88mm 20mm 0; break-after: page }}
 .letter:last-of-type {{ break-after: auto }}
 address {{ font-style: normal }}
 .to {{ position: absolute; left: 22mm; top: 37mm; width: 85mm }}

@@ -28,10 +28,12 @@ DEMONSTRATION_PHONE = "029 2018 0999"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the pages say of this hub: the telephone number on each of them, and the service's name where it has one of its own."""
+    """What the pages say of this hub: the telephone number on each of them, the service's name where it has one of its own, and on a printed
+    form the lines of the address to which it is posted."""
 
     phone: str = DEMONSTRATION_PHONE
     name: Text | None = None
+    address: tuple[str, ...] = ()
 
     @property
     def dialled(self) -> str:
@@ -66,5 +68,5 @@ def desk_of(hub: Hub, receive: Receive) -> Desk:
         return await receive(form, message, client, "http")
 
     own_name = Text(settings.sender, settings.sender_cy) if settings.sender_cy else None
-    shown = Shown(settings.phone or DEMONSTRATION_PHONE, own_name)
+    shown = Shown(settings.phone or DEMONSTRATION_PHONE, own_name, settings.sender_address)
     return Desk(form, hub.clients.by_id, submit, hub.policy, hub.sealing, hub.ledger.pool, shown)

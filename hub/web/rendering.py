@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,6 +25,7 @@ _HERE = Path(__file__).parent
 STYLE = (_HERE / "templates" / "style.css").read_bytes()
 STYLE_PATH = f"/refer/style-{hashlib.sha256(STYLE).hexdigest()[:12]}.css"
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+_URGENT = re.compile(r"\b(?:999|111|0808 80 10 800)\b")
 _HEADERS: Headers = (
     ("content-security-policy", _POLICY),
     ("referrer-policy", "same-origin"),  # the browser then says in Origin where a form was sent from
@@ -59,9 +61,9 @@ def rendered(page: Page) -> str:
         return text(f"web.{key}", **params).in_language(language)
 
     def marked(key: str, **params: Value) -> Markup:
-        """Words with the telephone number in them as a link, and **strong** parts; everything in them escaped."""
+        """Words with the telephone numbers in them as links, and **strong** parts; everything in them escaped."""
         escaped = str(Markup.escape(say(key, phone="\x01", **params)))
-        return Markup(_strong(escaped).replace("\x01", _phone_link(page.shown)))  # noqa: S704  escaped above
+        return Markup(_tapped(_strong(escaped)).replace("\x01", _phone_link(page.shown)))  # noqa: S704  escaped above
 
     name = page.shown.name.in_language(language) if page.shown.name else say("service")
 
@@ -76,6 +78,11 @@ def rendered(page: Page) -> str:
 
 def _phone_link(shown: Shown) -> str:
     return str(Markup('<a class="phone" href="tel:{}">{}</a>').format(shown.dialled, shown.phone))
+
+
+def _tapped(escaped: str) -> str:
+    """The numbers to ring at once (999, NHS 111, Live Fear Free): whoever reads it on a telephone need not type them."""
+    return _URGENT.sub(lambda found: f'<a class="phone" href="tel:{found[0].replace(" ", "")}">{found[0]}</a>', escaped)
 
 
 def _strong(escaped: str) -> str:

@@ -36,6 +36,8 @@ Way = Literal["mail", "letter"]
 Asker = Literal["person", "relative", "professional"]
 _WAYS: dict[str, Way] = {EMAIL: "mail", LETTER: "letter"}
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII)
+_LINES, _IN_A_WINDOW = 6, 240
+"""Lines and characters that the window of a DL envelope shows, the name beside; more would print over the letter, and a person sees to it."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -69,7 +71,8 @@ class Contact:
     def _can(self, way: Way) -> bool:
         if way == "mail":
             return self.email is not None
-        return bool(self.address) and not (self.formats & {BRAILLE, AUDIO} and not self.large_print)
+        fits = len(self.address) > 0 and len("".join((self.name, *self.address))) <= _IN_A_WINDOW
+        return fits and not (self.formats & {BRAILLE, AUDIO} and not self.large_print)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,13 @@ def _addresses(patient: JsonObject) -> Iterator[tuple[str, ...]]:
         parts = strings(one, "line") or tuple((string(one, "text") or "").splitlines())
         lines = (*parts, string(one, "city") or "", string(one, "district") or "", *_postcode(one))
         if parts and len(found := tuple(dict.fromkeys(line for each in lines if (line := _line(each))))) > 1:
-            yield found
+            yield _in_lines(found)
+
+
+def _in_lines(found: tuple[str, ...]) -> tuple[str, ...]:
+    """As many lines as the window of an envelope shows, the postcode still last."""
+    over = len(found) - _LINES
+    return found if over <= 0 else (*found[: _LINES - 2], ", ".join(found[_LINES - 2 : -1]), found[-1])
 
 
 def _postcode(address: JsonObject) -> tuple[str, ...]:

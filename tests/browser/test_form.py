@@ -316,5 +316,5 @@ async def test_on_paper_the_reference_and_the_telephone_stay_and_the_buttons_go(
     await page.emulate_media(media="print")
     await expect(page.locator(".reference")).to_be_visible()
     await expect(page.locator(".call .phone")).to_have_text(PHONE)
-    for gone in (".bar", "footer", ".leave"):
+    for gone in (".switch", "footer", ".leave"):
         await expect(page.locator(gone)).to_be_hidden()

@@ -125,6 +125,11 @@ def test_what_is_no_referral_has_no_way(awkward: dict[str, Any]) -> None:
     assert read_referrer_contact(awkward).asker == "person"
 
 
+def test_an_address_that_would_print_over_the_letter_is_left_to_a_person() -> None:
+    patient = person(mail_safe=False) | {"address": [{"line": ["word " * 400], "postalCode": "CF44 7RH", **answered(True, SAFE_LETTER)}]}
+    assert read_contact(bundle(patient)).ways == ()
+
+
 @pytest.mark.parametrize(
     ("lines", "postcode", "written"),
     [
@@ -132,6 +137,7 @@ def test_what_is_no_referral_has_no_way(awkward: dict[str, Any]) -> None:
         (["c/o The Day Centre", "2 Test Street"], "ZZ99 3VZ", ("c/o The Day Centre", "2 Test Street")),  # no home, but a place for letters
         (["1 Test Street\r\nBcc: x"], "CF44 7RH", ("1 Test Street Bcc: x", "CF44 7RH")),  # a line is a line
         ([], "CF44 7RH", ()),  # a postcode alone is no address
+        (list("abcdefgh"), "CF44 7RH", ("a", "b", "c", "d", "e, f, g, h", "CF44 7RH")),  # as many lines as a window shows
     ],
 )
 def test_an_address_is_one_that_a_letter_reaches(lines: list[str], postcode: str, written: tuple[str, ...]) -> None:
