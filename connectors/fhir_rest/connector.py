@@ -25,7 +25,8 @@ __all__ = ["NAME", "answer", "compose", "identify", "judge", "translate"]
 
 
 def identify(message: InboundMessage) -> RequestKey:
-    """The key is Idempotency-Key, else X-Request-Id; the journey X-Correlation-Id; each a GUID. The condition is If-None-Exist.
+    """The key is Idempotency-Key, else X-Request-Id, with the id that a PUT names: the same words about two referrals are two requests. The journey
+    is X-Correlation-Id. Each is a GUID. The condition is If-None-Exist.
 
     Raises Rejected with every fault of the headers at once (request ids, Content-Type, Accept, If-Match, the condition).
     """
@@ -47,7 +48,8 @@ def identify(message: InboundMessage) -> RequestKey:
         faults += fault.issues
     refuse(faults)
     key = found["Idempotency-Key"] or found["X-Request-Id"]
-    return RequestKey(str(key), found["X-Correlation-Id"], condition)
+    about = _named_id(message)
+    return RequestKey(f"{key}/{about}" if about else str(key), found["X-Correlation-Id"], condition)
 
 
 def translate(message: InboundMessage) -> Translation:
@@ -101,13 +103,19 @@ def _version_seen(message: InboundMessage) -> int | None:
     return if_match(message.headers or {}) if message.target.startswith("PUT") else None
 
 
+def _named_id(message: InboundMessage) -> str | None:
+    """The id in the path of a PUT; None for one that cannot be ours."""
+    try:
+        return str(UUID(message.path.get("id", "")))
+    except ValueError:
+        return None
+
+
 def _update(message: InboundMessage, body: JsonObject) -> Translation:
     """What a referrer says later of its referral, which its path names. Raises Rejected (not-found for an id that cannot be ours)."""
     refuse(_type_faults(body))
-    try:
-        wanted = str(UUID(message.path.get("id", "")))
-    except ValueError:
-        raise Rejected(Reason.NOT_FOUND, [Issue(Reason.NOT_FOUND, ROOT)]) from None
+    if (wanted := _named_id(message)) is None:
+        raise Rejected(Reason.NOT_FOUND, [Issue(Reason.NOT_FOUND, ROOT)])
     named = body.get("id")
     refuse([Issue(Reason.INVALID, f"{ROOT}.id", "fhir_rest.other-id")] if named is not None and str(named).lower() != wanted else ())
     target = Target(wanted, _version_seen(message))

@@ -19,13 +19,12 @@ from hub.intake.creation import Arrival, Made, Maker, together
 from hub.intake.gates import no_gate
 from hub.intake.later import LATER, Later
 from hub.intake.persons import hashes_of
-from hub.intake.reads import offered_before, referral_of_task, referrals_named, referrals_said_of
+from hub.intake.reads import marks_on, offered_before, referral_of_task, referrals_named, referrals_said_of
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
 from hub.ledger.create import stored_answer
 from hub.ledger.database import lent
-from hub.ledger.marks import marks_of, merged_into
 from hub.ledger.refusals import Refusal
 from hub.ledger.sealing import body_hash
 from hub.registry import Registered
@@ -182,17 +181,12 @@ class Intake:
         if len(found) != 1:
             reason = Reason.MULTIPLE_MATCHES if found else Reason.NOT_FOUND
             raise Rejected(reason, [Issue(reason, "ServiceRequest")])
-        marks = await self._marks(fact)
-        risk = await _aside(message, self.maker.risk, fact.referral, marks) if fact.referral is not None else CLEAR
+        risk = CLEAR
+        if fact.referral is not None:
+            hashes = [one.value for one in hashes_of(fact.referral.person, self.maker.sealing)]
+            risk = await _aside(message, self.maker.risk, fact.referral, await marks_on(self.ledger.pool, hashes))
         later = Later(self.maker, arrival, fact, risk, found[0].named)
         return Amendment(later.decide, (found[0].id,), request=self.changer.answered(arrival, answer), audit=later.audit)
-
-    async def _marks(self, fact: Fact) -> frozenset[str]:
-        """What is known from elsewhere (`died`) of the person whom a change names."""
-        hashes = [one.value for one in hashes_of(fact.referral.person, self.maker.sealing)] if fact.referral is not None else []
-        async with lent(self.ledger.pool) as connection:
-            marks = await marks_of(connection, hashes) if hashes else {}
-        return frozenset(kind for value in (*hashes, *merged_into(hashes, marks)) for kind in marks.get(value, ())) - {"merged"}
 
     async def _standing(self, registered: Registered, client: Client, key: str, message: InboundMessage, names: tuple[bytes, ...]) -> Reply | None:
         """The answer where the request's condition is met already; None when there is no such referral, or the request's key stands: whether that

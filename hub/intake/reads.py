@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from hub.ledger.database import Pool, lent
+from hub.ledger.marks import marks_of, merged_into
 from schemas.messages import Target
 
 
@@ -66,6 +67,15 @@ async def offered_before(pool: Pool, client: str, names: Sequence[bytes], person
     async with lent(pool) as connection:
         found: bool = await connection.fetchval(_OFFERED, client, list(names), list(person))
     return found
+
+
+async def marks_on(pool: Pool, hashes: Sequence[bytes]) -> frozenset[str]:
+    """What is known from elsewhere (`died`) of the person with these hashes, or whom they were merged into. Raises Unavailable."""
+    if not hashes:
+        return frozenset()
+    async with lent(pool) as connection:
+        marks = await marks_of(connection, hashes)
+    return frozenset(kind for value in (*hashes, *merged_into(hashes, marks)) for kind in marks.get(value, ())) - {"merged"}
 
 
 @dataclass(frozen=True, slots=True)

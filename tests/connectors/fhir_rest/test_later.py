@@ -51,6 +51,12 @@ def test_a_change_names_our_id_and_the_version_that_was_seen() -> None:
     assert fact.bundle["entry"][0]["resource"]["eventCoding"]["code"] == "referral.updated.v1"
 
 
+def test_the_same_words_about_two_referrals_are_two_requests() -> None:
+    other = "0f8fad5b-d9cb-469f-a165-70867728950f"
+    assert identify(put(request(status="revoked"))).key != identify(put(request(status="revoked"), other)).key
+    assert identify(put(request(), ID.upper())) == identify(put(request()))
+
+
 @pytest.mark.parametrize(("status", "fact"), [("revoked", FactType.CANCEL_REQUESTED), ("entered-in-error", FactType.ENTERED_IN_ERROR)])
 def test_a_request_that_is_taken_back_carries_nothing_of_the_person(status: str, fact: FactType) -> None:
     found = fact_of(put(request(status=status, note=[{"text": "Gwdihw"}], reasonCode=[{"text": "Gwdihw"}])))
