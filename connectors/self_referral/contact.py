@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connectors.self_referral.reading import Form
-from schemas.fhir.build import HUB
+from schemas.fhir.contact import CONTACT_NOTES, PREFERENCE, SAFE, SAFE_LETTER, SAFE_MESSAGE
 from schemas.fhir.contact import FORMATS as _FORMAT_SYSTEM
 from schemas.fhir.contact import METHODS as _METHOD_SYSTEM
-from schemas.fhir.contact import PREFERENCE, SAFE, SAFE_LETTER, SAFE_MESSAGE
 from schemas.fhir.strict_json import JsonObject
 from schemas.identifiers import Postcode
 
-CONTACT_NOTES = f"{HUB}/StructureDefinition/contact-notes"
 _METHODS = {"letter": ("1", "Letter"), "visit": ("2", "Visit"), "phone": ("3", "Telephone"), "email": ("4", "E-mail"), "text": ("9", "SMS")}
 _FORMATS = {"large-print": ("11", "Large print"), "braille": ("12", "Braille"), "audio": ("13", "Audio")}
 _TIMES = {"morning": "MORN", "afternoon": "AFT", "evening": "EVE"}

@@ -22,6 +22,7 @@ from hub.operations.life import JsonObject
 from hub.operations.showing import Language, clock, iso, known, length, say, table
 from hub.operations.telling import item_reason
 from hub.telemetry import mask
+from schemas.fhir.contact import Caution, read_caution
 from schemas.identifiers import ReferralRef
 from schemas.words import keys
 
@@ -48,9 +49,19 @@ async def unmasked(connection: Connection, sealing: Sealing, item: Item, actor: 
     rows = [
         ("worklist.person", " ".join((*person.given, person.family or ""))), ("worklist.nhs-number", person.nhs_number), ("worklist.born", person.birth_date),
         ("worklist.postcode", person.postcode), ("worklist.contact", ", ".join(_contacts(opened.bundle))), ("worklist.referrer", referrer.name or referrer.ods),
+        *_cautions(read_caution(opened.bundle)),
         *(("worklist.narrative", words) for words in opened.referral.narrative),
     ]  # fmt: skip
     return Person(tuple((key, str(value)) for key, value in rows if value))
+
+
+def _cautions(caution: Caution) -> Iterator[tuple[str, str]]:
+    """What to know before ringing or writing, beside the numbers themselves."""
+    if caution.no_message:
+        yield "worklist.no-message", ", ".join(caution.no_message)
+    if caution.no_letter:
+        yield "worklist.no-letter", "!"
+    yield from (("worklist.before-contact", words) for words in caution.notes)
 
 
 def _contacts(bundle: JsonObject) -> Iterator[str]:

@@ -26,6 +26,7 @@ from schemas.fhir.read import Found, JsonObject, Message, boolean, codings, exte
 SAFE = f"{HUB}/StructureDefinition/safe-to-contact"
 SAFE_MESSAGE = f"{HUB}/StructureDefinition/safe-to-leave-message"
 SAFE_LETTER = f"{HUB}/StructureDefinition/safe-to-write-home"
+CONTACT_NOTES = f"{HUB}/StructureDefinition/contact-notes"
 PREFERENCE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactPreference"
 METHODS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredContactMethod"
 FORMATS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-PreferredWrittenCommunicationFormat"
@@ -81,6 +82,31 @@ class ReferrerContact:
 
     asker: Asker
     email: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """What whoever rings must know: the telephones on which nobody said that a message may be left, whether there is a home to which nobody may
+    write, and the person's own words about being contacted."""
+
+    no_message: tuple[str, ...] = field(default=(), repr=False)
+    no_letter: bool = False
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+
+def read_caution(bundle: JsonObject) -> Caution:
+    """The cautions of this referral; silence about a telephone is a no."""
+    message = Message(bundle)
+    request = message.first("ServiceRequest")
+    patient = message.follow(request.resource.get("subject"), request) if request else None
+    if patient is None:
+        return Caution()
+    said = patient.resource
+    phones = (one for one in objects(said.get("telecom")) if one.get("system") == "phone")
+    silent = (string(one, "value") for one in phones if not (answers := [*_answers(one, SAFE), *_answers(one, SAFE_MESSAGE)]) or not all(answers))
+    refused = any(not answer for one in objects(said.get("address")) for answer in _answers(one, SAFE_LETTER))
+    notes = (string(one, "valueString") for one in extensions(said, CONTACT_NOTES))
+    return Caution(tuple(one for one in silent if one), refused, tuple(one for one in notes if one))
 
 
 def read_contact(bundle: JsonObject) -> Contact:

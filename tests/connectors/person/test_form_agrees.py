@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas.fhir.contact import read_contact, read_referrer_contact
+from schemas.fhir.contact import Caution, read_caution, read_contact, read_referrer_contact
 from tests.connectors.golden import CONNECTORS, translated
 
 
@@ -33,3 +33,13 @@ def test_the_forms_answers_are_understood(condition: str, ways: tuple[str, ...],
     contact = read_contact(sent)
     assert (contact.ways, contact.language, contact.large_print) == (ways, language, large)
     assert read_referrer_contact(sent).asker == asker
+
+
+def test_whoever_rings_reads_what_was_said_to_be_unsafe() -> None:
+    assert read_caution(bundle("for_myself_with_everything")).no_message == ("01792 000000",)  # said no
+    unsafe = read_caution(bundle("unsafe_to_write_and_to_email"))
+    assert unsafe.no_letter
+    assert len(unsafe.no_message) == 1
+    assert read_caution(bundle("name_and_phone_alone")).no_message == ("01792 000000",)  # nobody said that it is safe
+    assert read_caution(bundle("someone_else_no_phone_no_email_no_home")).notes == ("Ask for Sam at the shelter on weekday mornings",)
+    assert read_caution({}) == Caution()
