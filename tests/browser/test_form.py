@@ -318,3 +318,21 @@ async def test_on_paper_the_reference_and_the_telephone_stay_and_the_buttons_go(
     await expect(page.locator(".call .phone")).to_have_text(PHONE)
     for gone in (".switch", "footer", ".leave"):
         await expect(page.locator(gone)).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [{"width": 360, "height": 740}, {"width": 1280, "height": 900}], ids=["phone", "desk"])
+async def test_the_way_out_stays_in_reach_however_far_somebody_has_read(window: Opens, size: Any) -> None:
+    page = await opened(window, "/refer/myself", viewport=size)
+    await page.locator("#f-consent").scroll_into_view_if_needed()
+    await expect(page.locator(".leave")).to_be_in_viewport(ratio=1)
+    await page.locator("#f-consent").click()
+    await expect(page.locator("#f-consent")).to_be_checked()
+
+
+async def test_a_printed_form_says_whose_it_is_and_asks_for_the_day(window: Opens) -> None:
+    page = await opened(window, "/cyfeirio/fi-fy-hun")
+    await expect(page.locator(".paper").first).to_be_hidden()
+    await page.emulate_media(media="print")
+    await expect(page.locator(".name")).to_be_visible()
+    for paper in await page.locator(".paper").all():
+        await expect(paper).to_be_visible()

@@ -332,6 +332,13 @@ async def test_a_crisis_is_named_wherever_the_page_is_shown_again(pages: Counter
     assert "What you wrote worries us" in words_of(page.text)
 
 
+async def test_a_crisis_is_named_in_the_language_that_is_switched_to(pages: Counter) -> None:
+    filled = await pages.fill(matters="I am going to kill myself")
+    page = await pages.post("/cyfeirio/fi-fy-hun", {**filled, "go": "language"})
+    assert "Ceisiwch help nawr" in words_of(page.text)
+    assert page.text.count('href="tel:999"') >= 2
+
+
 BOXES = ["matters", "contact_notes", "access_notes", "language_other"]
 WAYS = ["/refer/myself", "/refer/someone-else", "professional", "call-handler"]
 
