@@ -250,9 +250,9 @@ def _consent(sent: Sent, category: JsonObject, answer: str) -> JsonObject:
 
 
 def _asks_as_child(sent: Sent) -> bool:
-    """Whether who agrees for themselves is, or by a partial date may be, under 16 when the form arrives."""
+    """Whether who agrees for themselves is, or by a partial date may be, under 16 when the form arrives. A date yet to come says nothing."""
     born, at = sent.form.date("birth")[0], sent.message.received_at
     if born is None or at is None or sent.form.way in ("someone-else", "professional"):
         return False
     youngest = born + "-12-31"[len(born) - 4 :]
-    return f"{at.year - _OF_AGE:04}-{at.month:02}-{at.day:02}" < youngest
+    return f"{at.year - _OF_AGE:04}-{at.month:02}-{at.day:02}" < youngest and born <= f"{at.year:04}-{at.month:02}-{at.day:02}"
