@@ -12,7 +12,7 @@ from schemas.fhir.build import operation_outcome
 from schemas.fhir.strict_json import JsonObject, shown
 from schemas.messages import Accepted, Committed, InboundMessage, Outcome, Reply, RequestKey
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.rest import accept_faults, content_faults, guid, other_reply, refuse, resource_reply
+from schemas.rest import accept_faults, content_faults, guid, other_reply, refuse, resource_reply, sent_ids
 from schemas.words import text
 
 
@@ -22,17 +22,9 @@ def request_key(message: InboundMessage, content_types: Collection[str] = ()) ->
     Raises Rejected with every fault of the headers at once (request ids, Content-Type, Accept).
     """
     headers = message.headers or {}
-    found: dict[str, str | None] = {}
-    faults = [*content_faults(headers, content_types), *accept_faults(headers)]
-    for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
-        try:
-            found[name] = guid(headers, name)
-        except Rejected as fault:
-            faults += fault.issues
-    if not headers.get("idempotency-key") and not headers.get("x-request-id"):
-        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "rest.request-id"))
-    refuse(faults)
-    return RequestKey(str(found["Idempotency-Key"] or found["X-Request-Id"]), found["X-Correlation-Id"])
+    ids = sent_ids(headers)
+    refuse([*content_faults(headers, content_types), *accept_faults(headers), *ids.faults])
+    return RequestKey(str(ids.key), ids.journey)
 
 
 def journey(message: InboundMessage) -> str | None:

@@ -62,6 +62,29 @@ def guid(headers: Headers, name: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class SentIds:
+    """The ids of a request's headers. `key` is Idempotency-Key, else X-Request-Id; `journey` X-Correlation-Id; `faults` each that is no GUID."""
+
+    key: str | None
+    journey: str | None
+    faults: tuple[Issue, ...]
+
+
+def sent_ids(headers: Headers, *, required: bool = True) -> SentIds:
+    """What the sender calls its request; with `required` one without a key has a fault."""
+    found: dict[str, str | None] = {}
+    faults: list[Issue] = []
+    for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
+        try:
+            found[name] = guid(headers, name)
+        except Rejected as fault:
+            faults += fault.issues
+    if required and not headers.get("idempotency-key") and not headers.get("x-request-id"):
+        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "rest.request-id"))
+    return SentIds(found.get("Idempotency-Key") or found.get("X-Request-Id"), found.get("X-Correlation-Id"), tuple(faults))
+
+
+@dataclass(frozen=True, slots=True)
 class MediaType:
     """One media type of a Content-Type or Accept header; `parameters` have lower-case names."""
 

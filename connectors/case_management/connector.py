@@ -29,7 +29,7 @@ from schemas.messages import (
 )
 from schemas.profile import Profile
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.rest import accept_faults, content_faults, etag, guid, if_match, other_reply, preferences, refuse, resource_reply, type_fault
+from schemas.rest import accept_faults, content_faults, etag, guid, if_match, other_reply, preferences, refuse, resource_reply, sent_ids, type_fault
 from schemas.webhook import bare_task, judged, webhook
 from schemas.words import text
 
@@ -48,19 +48,14 @@ def identify(message: InboundMessage) -> RequestKey:
     if message.target.startswith("from."):
         refuse(_record_faults(message))
         return RequestKey(headers["ce_id"].strip(), _journey(message))
-    found: dict[str, str | None] = {}
-    faults = [*content_faults(headers), *accept_faults(headers)]
-    for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
-        try:
-            found[name] = guid(headers, name)
-        except Rejected as fault:
-            faults += fault.issues
+    ids = sent_ids(headers, required=False)
+    faults = [*content_faults(headers), *accept_faults(headers), *ids.faults]
     try:
         if_match(headers)
     except Rejected as fault:
         faults += fault.issues
     refuse(faults)
-    return RequestKey(found["Idempotency-Key"] or found["X-Request-Id"] or _derived_key(message), found["X-Correlation-Id"])
+    return RequestKey(ids.key or _derived_key(message), ids.journey)
 
 
 def _derived_key(message: InboundMessage) -> str:

@@ -9,7 +9,7 @@ from schemas.fhir.build import operation_outcome
 from schemas.fhir.strict_json import JsonObject
 from schemas.messages import Committed, InboundMessage, Outcome, Reply, RequestKey, Translation
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.rest import accept_faults, content_faults, etag, guid, other_reply, preferences, refuse, resource_reply
+from schemas.rest import accept_faults, content_faults, etag, guid, other_reply, preferences, refuse, resource_reply, sent_ids
 from schemas.words import Text, text
 
 
@@ -20,19 +20,10 @@ def identify(message: InboundMessage) -> RequestKey:
     headers at once.
     """
     headers = message.headers or {}
-    found: dict[str, str | None] = {}
-    faults = [*content_faults(headers), *accept_faults(headers)]
-    for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
-        try:
-            found[name] = guid(headers, name)
-        except Rejected as fault:
-            faults += fault.issues
     own = fingerprint(message.body)
-    if own is None and not headers.get("idempotency-key") and not headers.get("x-request-id"):
-        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "rest.request-id"))
-    refuse(faults)
-    key = found.get("Idempotency-Key") or found.get("X-Request-Id") or (own.value if own else "")
-    return RequestKey(key, found.get("X-Correlation-Id"), (own,) if own else ())
+    ids = sent_ids(headers, required=own is None)
+    refuse([*content_faults(headers), *accept_faults(headers), *ids.faults])
+    return RequestKey(ids.key or (own.value if own else ""), ids.journey, (own,) if own else ())
 
 
 def translate(message: InboundMessage) -> Translation:

@@ -19,7 +19,7 @@ from schemas.fhir.read import objects
 from schemas.fhir.strict_json import JsonObject, parse
 from schemas.messages import Identifier, InboundMessage, RequestKey, Target, Translation
 from schemas.rejection import Issue, Reason, Rejected
-from schemas.rest import accept_faults, content_faults, guid, if_match, refuse, type_fault
+from schemas.rest import accept_faults, content_faults, if_match, refuse, sent_ids, type_fault
 
 __all__ = ["NAME", "answer", "compose", "identify", "judge", "translate"]
 
@@ -31,15 +31,8 @@ def identify(message: InboundMessage) -> RequestKey:
     Raises Rejected with every fault of the headers at once (request ids, Content-Type, Accept, If-Match, the condition).
     """
     headers = message.headers or {}
-    found: dict[str, str | None] = {}
-    faults = [*content_faults(headers), *accept_faults(headers)]
-    for name in ("Idempotency-Key", "X-Request-Id", "X-Correlation-Id"):
-        try:
-            found[name] = guid(headers, name)
-        except Rejected as fault:
-            faults += fault.issues
-    if not headers.get("idempotency-key") and not headers.get("x-request-id"):
-        faults.append(Issue(Reason.REQUIRED, "X-Request-Id", "rest.request-id"))
+    ids = sent_ids(headers)
+    faults = [*content_faults(headers), *accept_faults(headers), *ids.faults]
     condition: tuple[Identifier, ...] = ()
     try:
         _ = _version_seen(message)
@@ -47,9 +40,8 @@ def identify(message: InboundMessage) -> RequestKey:
     except Rejected as fault:
         faults += fault.issues
     refuse(faults)
-    key = found["Idempotency-Key"] or found["X-Request-Id"]
     about = _named_id(message)
-    return RequestKey(f"{key}/{about}" if about else str(key), found["X-Correlation-Id"], condition)
+    return RequestKey(f"{ids.key}/{about}" if about else str(ids.key), ids.journey, condition)
 
 
 def translate(message: InboundMessage) -> Translation:
