@@ -20,7 +20,7 @@ run: setup ## run the whole hub on this machine until interrupted
 	@$(BIN)/hub serve
 
 test: setup $(BROWSER) lint ## lint, then every test on the real stores, then the coverage wall
-	@$(BIN)/pytest --cov --cov-report= -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --cov --cov-report= -n 3 --dist loadfile --no-loadscope-reorder
 	@$(BIN)/coverage json --quiet -o - | $(BIN)/python -m tests.coverage_wall
 
 test-faults: setup ## the long fault campaign: every crash point ten times, outages, seeded bugs
