@@ -82,7 +82,9 @@ def _made_request(reading: Reading, kind: FactType) -> JsonObject:
 
 
 def _written(one: Identifier) -> JsonObject:
-    return {name: value for name, value in (("system", one.system), ("value", one.value)) if value}
+    """Without a system that is no URI: the document's own identifier is not pruned with the rest (FHIR R4 2.24.0.1, uri holds no white space)."""
+    system = one.system if len(one.system.split()) == 1 and one.system.strip() == one.system else ""
+    return {name: value for name, value in (("system", system), ("value", one.value)) if value}
 
 
 def _author(reading: Reading) -> JsonObject | None:

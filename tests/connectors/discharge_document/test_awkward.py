@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.discharge_document.connector import answer, identify, translate
+from schemas.fhir.check import check
 from schemas.messages import Committed, InboundMessage, Translation
 from schemas.rejection import Rejected
 from tests.connectors.awkward import CANARY, HEADERS, REQUESTS
@@ -125,3 +126,13 @@ def test_a_large_or_twisted_document_is_read_or_refused(name: str) -> None:
 
 def test_a_letter_beside_the_request_does_not_stand_in_its_way() -> None:
     assert translate(message(LARGE["a letter of 700 kB"])).facts
+
+
+@pytest.mark.parametrize("system", ["urn:a b", " urn:a", "urn:a\n"])
+def test_an_identifier_of_the_document_whose_system_is_no_uri_goes_on_as_sound_fhir(system: str) -> None:
+    sent = document(section("outbound-referral", PLAN), resources=(PATIENT,)) | {"identifier": {"system": system, "value": "D-1"}}
+    resources = [entry["resource"] for entry in translate(message(sent)).facts[0].bundle["entry"]]
+    request = next(one for one in resources if one["resourceType"] == "ServiceRequest")
+    (own,) = (one for one in request["identifier"] if one["value"] == "D-1")
+    assert own.get("system") in (None, system.strip())
+    assert check(request) == ()
