@@ -20,7 +20,8 @@ from hub.cli.translate import Given, lines, profile_of
 from hub.operations.reach import place
 from hub.operations.showing import Language, say
 from hub.registry import Registered, installed
-from hub.transports.drop_folder import DONE, FAILED, IN, WORKING, short_name
+from hub.transports.drop_files import short_name
+from hub.transports.drop_folder import DONE, FAILED, IN, WORKING
 from schemas.identifiers import ReferralRef
 from schemas.rejection import Rejected
 from schemas.row_report import NDJSON, RowReport, counted, read_line

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from hub.demo.checker_evidence import Evidence, Line
+from hub.demo.checker_meeting import by_message_id, key_of, received_as, referred
 from hub.demo.checker_telling import silent
 from schemas.events import event_id_on
 from schemas.lifecycle import reachable
@@ -28,7 +29,7 @@ Found = Iterator[str]
 
 def lost(evidence: Evidence) -> Found:
     """A sender was told that it is stored, and the ledger does not have it; a referral's request must have its referral."""
-    requests = {(row["client"], _key(row["key"])): row for row in evidence.tables["request"]}
+    requests = {(row["client"], key_of(row["key"])): row for row in evidence.tables["request"]}
     refused = {(row["client"], row["key"]) for row in evidence.tables["refusal"]}
     cases = {(line["system"], line["key"]): line["case"] for line in evidence.said("send")}
     for line in evidence.said("answer", "update"):
@@ -53,7 +54,7 @@ def unheard(evidence: Evidence) -> Found:
     by_call = {row["recipient"] for row in evidence.tables["delivery"] if row["transport"] in ("webhook", "mllp")} - by_road
     for row in evidence.tables["delivery"]:
         listens = row["transport"] in ("webhook", "mllp") or (row["transport"] == "kafka" and row["recipient"] not in by_call)
-        if listens and row["recipient"] in evidence.systems and row["state"] == "delivered" and _received_as(row) not in heard:
+        if listens and row["recipient"] in evidence.systems and row["state"] == "delivered" and received_as(row) not in heard:
             yield f"{row['recipient']} {row['id']}"
 
 
@@ -67,14 +68,14 @@ def phantom(evidence: Evidence) -> Found:
     last = {(line["system"], line["key"]): line["status"] for line in evidence.said("answer")}
     stored = {(line["system"], line["key"]) for line in evidence.said("answer") if line["status"] in STORED}
     for row in evidence.tables["request"]:
-        name = (row["client"], _key(row["key"]))
+        name = (row["client"], key_of(row["key"]))
         if row["referral_id"] is not None and row["client"] in evidence.systems and name not in sent:
             yield f"{row['client']} {row['key']}"
         if name in stored:
             continue  # a repeat may be refused (BaRS: 409), the first was not
         if last.get(name) in ("AR", "CR") or (isinstance(last.get(name), int) and 400 <= last[name] < 500 and last[name] != 422):
             yield f"{row['client']} {row['key']}"
-    owed = _message_ids(evidence)
+    owed = by_message_id(evidence)
     for line in evidence.said("told"):
         if (line["system"], str(line["id"])) not in owed:
             yield f"{line['system']} {line['id']}"
@@ -89,7 +90,7 @@ def doubled(evidence: Evidence) -> Found:
             places[line["system"], line["key"]].add(str(line.get("location")))
     yield from (f"{system} {key}" for (system, key), found in places.items() if len(found) > 1)
     numbers = Counter((line["system"], line.get("number")) for line in evidence.said("send") if line["case"] in REFERS and line.get("number"))
-    yield from (f"{system} {number}" for (system, number), found in _referred(evidence).items() if len(found) > numbers[system, number] > 0)
+    yield from (f"{system} {number}" for (system, number), found in referred(evidence).items() if len(found) > numbers[system, number] > 0)
     open_now = Counter(row["referral_id"] for row in evidence.tables["task"] if row["role"] == "hand-over" and row["status"] in _OPEN)
     yield from (str(id_) for id_, count in open_now.items() if count > 1)
     caused = Counter((row["causation"], row["type"]) for row in evidence.tables["event"] if row["type"] == "referral.assigned.v1" and row["causation"])
@@ -153,7 +154,7 @@ def over_capacity(evidence: Evidence) -> Found:
 
 def regressed(evidence: Evidence) -> Found:
     """A receiver saw a referral go back: an older fact after a newer one, or a status that cannot follow."""
-    owed = _message_ids(evidence)
+    owed = by_message_id(evidence)
     seen: dict[tuple[str, str, str], tuple[int, str | None]] = {}
     for line in evidence.said("told"):
         row = owed.get((line["system"], str(line["id"])))
@@ -175,7 +176,7 @@ def _follows(before: str | None, now: str | None) -> bool:
 
 def strangers(evidence: Evidence) -> Found:
     """A receiver was told of a referral that is none of its own."""
-    owed = _message_ids(evidence)
+    owed = by_message_id(evidence)
     clients = {row["id"]: row["client"] for row in evidence.tables["referral"]}
     handed = {(row["referral_id"], row["client"]) for row in evidence.tables["task"] if row["client"]}
     for line in evidence.said("told"):
@@ -235,7 +236,7 @@ def tampered(evidence: Evidence) -> Found:
 def mistaken(evidence: Evidence) -> Found:
     """A receiver was told of another person than the sender wrote of: number, name and birth date, letter for letter."""
     persons = {(line["system"], line["number"]): line["person"] for line in evidence.said("send") if line.get("number") and line.get("person")}
-    owed = _message_ids(evidence)
+    owed = by_message_id(evidence)
     clients = {row["id"]: row["client"] for row in evidence.tables["referral"]}
     for line in evidence.said("told"):
         row = owed.get((line["system"], str(line["id"])))
@@ -248,35 +249,6 @@ def mistaken(evidence: Evidence) -> Found:
 
 def _plain(person: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     return {**person, "birth_date": (person.get("birth_date") or "").replace("-", "")}
-
-
-# --- how they meet ----------------------------------------------------------------------------------------------------------------------
-
-
-def _key(key: str) -> str:
-    """A hospital's key is MSH-3, MSH-4 and MSH-10; its journal knows the last."""
-    return key.rpartition("|")[2]
-
-
-def _message_ids(evidence: Evidence) -> dict[tuple[str, str], Any]:  # Any: a delivery's row
-    """Deliveries by what the receiver was given as the message's id: a webhook-id, an MSH-10, a ce_id on `to.<client>`."""
-    return {_received_as(row): row for row in evidence.tables["delivery"]}
-
-
-def _received_as(row: Any) -> tuple[str, str]:  # Any: a delivery's row
-    on_kafka = row["transport"] == "kafka"
-    return row["recipient"], str(event_id_on(TO_CLIENT.for_client(row["recipient"]), row["event_id"])) if on_kafka else row["message_key"]
-
-
-def _referred(evidence: Evidence) -> dict[tuple[str, str], set[str]]:
-    """The referrals of each sender's own number, as receivers and answers name them."""
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    clients = {str(row["id"]): row["client"] for row in evidence.tables["referral"]}
-    for line in evidence.said("told"):
-        for number in line.get("identifiers") or ():
-            if line.get("referral") in clients:
-                found[clients[line["referral"]], number].add(line["referral"])
-    return found
 
 
 INVARIANTS: Mapping[str, Callable[[Evidence], Found]] = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -20,6 +19,7 @@ from hub.intake.gates import no_gate
 from hub.intake.later import LATER, Later
 from hub.intake.persons import hashes_of
 from hub.intake.reads import marks_on, offered_before, referral_of_task, referrals_named, referrals_said_of
+from hub.intake.turns import Turns
 from hub.ledger import refusals
 from hub.ledger.changes import Amendment, Audit, Creation, Done, Erased, KeyReused, Outcome, RepeatedRequest, RequestRow
 from hub.ledger.commit import Ledger
@@ -35,7 +35,6 @@ from schemas.lifecycle import BEGINS
 from schemas.messages import Accepted, Committed, Existing, Fact, InboundMessage, InFlight, NotStored, Repeated, Reply, Target, Translation
 from schemas.rejection import Issue, Reason, Rejected
 
-_PATIENCE = 2.0
 _LARGE = 64 * 1024
 T = TypeVar("T")
 
@@ -48,7 +47,7 @@ class Intake:
     maker: Maker
     gate: Callable[[], None] = no_gate
     changer: Changer = field(init=False)
-    _in_flight: dict[tuple[str, ...], asyncio.Event] = field(default_factory=dict)
+    _turns: Turns = field(default_factory=Turns)
 
     def __post_init__(self) -> None:
         self.changer = Changer(PolicyClocks(self.maker.policy), self.maker.sealing, self.maker.traits)
@@ -61,7 +60,7 @@ class Intake:
         except Rejected as fault:
             return await self.refuse(registered, message, client, fault, transport)
         condition = self.maker.named(client.id, key.condition)
-        async with self._alone(client.id, key.key) as alone, self._alone(client.id, *(one.hex() for one in condition)) as alone_so:
+        async with self._turns.alone(client.id, key.key) as alone, self._turns.alone(client.id, *(one.hex() for one in condition)) as alone_so:
             if not alone or not alone_so:
                 _tell("postponed", transport)
                 return connector.answer(message, InFlight())
@@ -259,29 +258,6 @@ class Intake:
     def _answer_refusal(self, registered: Registered, message: InboundMessage, fault: Rejected, transport: str) -> Reply:
         _tell("refused", transport)
         return registered.connector.answer(message, fault)
-
-    @asynccontextmanager
-    async def _alone(self, client: str, *key: str) -> AsyncIterator[bool]:
-        """One at a time for each request key, and for each condition; a second one waits a moment, then is told that it comes too early
-        (False). Without a key nobody waits."""
-        if not key:
-            yield True
-            return
-        mine = (client, *key)
-        until = asyncio.get_running_loop().time() + _PATIENCE
-        while (busy := self._in_flight.get(mine)) is not None:
-            try:
-                async with asyncio.timeout_at(until):
-                    await busy.wait()
-            except TimeoutError:
-                yield False
-                return
-        self._in_flight[mine] = done = asyncio.Event()
-        try:
-            yield True
-        finally:
-            del self._in_flight[mine]
-            done.set()
 
 
 def _received_before(registered: Registered, message: InboundMessage) -> Reply:

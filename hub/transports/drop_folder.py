@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -21,19 +20,15 @@ from typing import Protocol
 
 from hub.errors import Misconfigured, Unavailable
 from hub.telemetry import LogEvent, count, log
+from hub.transports.drop_files import Signature, ends_a_line, files, finish, free_name, made, note_to, noted_in, read_beside, signature, taken
 from schemas.rejection import Reason
 
 IN, WORKING, DONE, FAILED = "in", "working", "done", "failed"
 BESIDE = "columns.toml"
 LARGEST = 64 * 2**20
-NO_FILE = b"\xff"
-"""What is handed over in the place of a `columns.toml` that cannot be read: no text, so that the file is refused by that name."""
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", "~")
 _NOTES = ".notes"
-_LARGEST_BESIDE = 64 * 1024
-_LONGEST_NAME, _LONGEST_SUFFIX = 200, 20
 _WARN_EVERY = 3600.0
-_Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,7 @@ class DropFolder:
     again: float = 5.0
     largest: int = LARGEST
     clock: Callable[[], float] = time.monotonic
-    _seen: dict[Path, tuple[_Signature, float]] = field(default_factory=dict)
+    _seen: dict[Path, tuple[Signature, float]] = field(default_factory=dict)
     _busy: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _warned: dict[str, float] = field(default_factory=dict)
 
@@ -112,8 +107,8 @@ class DropFolder:
                 self._wait(owner, home / IN)
                 return
             for name in (IN, WORKING, DONE, FAILED):
-                _made(home / name)
-            is_well = all([await self._tried(owner, home, path) for path in (*_files(home / WORKING), *self._complete(home / IN))])
+                made(home / name)
+            is_well = all([await self._tried(owner, home, path) for path in (*files(home / WORKING), *self._complete(home / IN))])
         except OSError as fault:
             log(LogEvent.BATCH_WAITING, "warning", fault, transport="drop-folder", client=owner)
             is_well = False
@@ -154,13 +149,13 @@ class DropFolder:
     def _complete(self, folder: Path) -> Iterator[Path]:
         """What has not changed for a while; what has not even a finished name is warned about when it stays."""
         now, here = self.clock(), set[Path]()
-        for path in _files(folder):
+        for path in files(folder):
             here.add(path)
-            mark = _signature(path)
+            mark = signature(path)
             before, since = self._seen.get(path, (None, now))
             if before != mark:
                 self._seen[path] = (mark, now)
-            elif not path.name.lower().endswith(_UNFINISHED) and now - since >= (self.settle if _ends_a_line(path) else self.settle_open):
+            elif not path.name.lower().endswith(_UNFINISHED) and now - since >= (self.settle if ends_a_line(path) else self.settle_open):
                 del self._seen[path]
                 yield path
             elif now - since > _WARN_EVERY:
@@ -170,7 +165,7 @@ class DropFolder:
 
     def _wait(self, owner: str, folder: Path) -> None:
         """Said once an hour: files wait that nobody takes (no such client, or they are never finished). They stay where they are."""
-        waiting = len(list(_files(folder)))
+        waiting = len(list(files(folder)))
         if waiting and self.clock() - self._warned.get(owner, float("-inf")) > _WARN_EVERY:
             self._warned[owner] = self.clock()
             log(LogEvent.BATCH_WAITING, "warning", transport="drop-folder", client=owner, waiting=waiting)
@@ -179,25 +174,25 @@ class DropFolder:
 
     async def _one(self, owner: str, home: Path, path: Path) -> None:
         """From `in` or `working` to its end. A file that changed while it was read goes back to `in`."""
-        working = _taken(path, home / WORKING)
+        working = taken(path, home / WORKING)
         found = await asyncio.to_thread(self._read, working)
         notes: Path | None = None
         if isinstance(found, Reason):
             finished = await self.receiver.unreadable(owner, found)
-        elif path is not working and found.mark != _signature(working):
-            working.rename(_free(home / IN, path.name))
+        elif path is not working and found.mark != signature(working):
+            working.rename(free_name(home / IN, path.name))
             return
         else:
             notes = working.with_name(f".{found.digest}{_NOTES}")
             with notes.open("ab", buffering=0) as kept:
-                dropped = Dropped(owner, found.content, _beside(home / BESIDE), _noted(notes))
-                finished = await self.receiver.take(dropped, lambda line: _note(kept.fileno(), line))
-        await asyncio.to_thread(_finish, working, home / (DONE if finished.whole else FAILED), finished.reports, notes)
+                dropped = Dropped(owner, found.content, read_beside(home / BESIDE), noted_in(notes))
+                finished = await self.receiver.take(dropped, lambda line: note_to(kept.fileno(), line))
+        await asyncio.to_thread(finish, working, home / (DONE if finished.whole else FAILED), finished.reports, notes)
         count("hub_files_total", outcome="done" if finished.whole else "refused")
 
     def _read(self, path: Path) -> _Read | Reason:
         """The bytes, and what the file was when they were read; or why they cannot be had. A link or a pipe is no file."""
-        mark = _signature(path)
+        mark = signature(path)
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -214,113 +209,8 @@ class _Read:
     """A file's bytes, what the file was before they were read, and their hash: what is noted of a file is noted of these bytes alone."""
 
     content: bytes = field(repr=False)
-    mark: _Signature
+    mark: Signature
     digest: str
-
-
-def short_name(name: str) -> str:
-    """The name, or so much of its beginning that the reports' names, which are longer, are names that a disk takes; the suffix stays."""
-    if len(os.fsencode(name)) <= _LONGEST_NAME:
-        return name
-    suffix = Path(name).suffix if len(os.fsencode(Path(name).suffix)) <= _LONGEST_SUFFIX else ""
-    return os.fsencode(name)[: _LONGEST_NAME - _LONGEST_SUFFIX].decode("utf-8", "ignore") + suffix
-
-
-def _made(folder: Path) -> None:
-    """Raises OSError where a link stands in the folder's place: what lies behind it is somebody else's."""
-    folder.mkdir(exist_ok=True)
-    if folder.is_symlink():
-        raise NotADirectoryError(errno.ENOTDIR, "A link is no folder")
-
-
-def _taken(path: Path, folder: Path) -> Path:
-    """Where the file lies now: in `working`, under a name that nothing else there has."""
-    return path if path.parent == folder else path.rename(_free(folder, short_name(path.name)))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """What lies in a folder, by name; not what is hidden, not folders."""
-    with contextlib.suppress(OSError):
-        for one in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            if not one.name.startswith(".") and not one.is_dir(follow_symlinks=False):
-                yield Path(one.path)
-
-
-def _signature(path: Path) -> _Signature:
-    found = path.lstat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _ends_a_line(path: Path) -> bool:
-    """Also for what is no file at all, or empty: nothing more is to be waited for. A pipe is never opened."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode) or not found.st_size:
-        return True
-    try:
-        with path.open("rb") as source:
-            source.seek(-1, os.SEEK_END)
-            return source.read(1) in (b"\n", b"\r")
-    except OSError:
-        return True
-
-
-def _beside(path: Path) -> bytes | None:
-    """What lies there, None for nothing; NO_FILE for what is no ordinary file (a link, a pipe) or too large for one of its kind."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return NO_FILE
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        return NO_FILE
-    with os.fdopen(handle, "rb") as source:
-        content = source.read(_LARGEST_BESIDE + 1)
-    return content if len(content) <= _LARGEST_BESIDE else NO_FILE
-
-
-def _noted(notes: Path) -> tuple[bytes, ...]:
-    """Whole lines only: the last may have broken off."""
-    try:
-        return tuple(notes.read_bytes().split(b"\n")[:-1])
-    except FileNotFoundError:
-        return ()
-
-
-def _note(handle: int, line: bytes) -> None:
-    os.write(handle, line + b"\n")
-
-
-def _finish(working: Path, folder: Path, reports: Mapping[str, bytes], notes: Path | None) -> None:
-    """Reports first, each whole or not at all; then the notes go, then the file. Killed in between, it is in `working` still and its reports are
-    written again. The notes go first: a file of the same bytes that comes later is a new one."""
-    goal = _free(folder, working.name)
-    for ending, content in reports.items():
-        made = folder / f".{goal.name}{ending}.tmp"
-        with made.open("wb") as written:
-            written.write(content)
-            written.flush()
-            os.fsync(written.fileno())
-        made.rename(folder / f"{goal.name}{ending}")
-    if notes is not None:
-        notes.unlink()
-    working.rename(goal)
-    for changed in (folder, working.parent):
-        handle = os.open(changed, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _free(folder: Path, name: str) -> Path:
-    """The name, or the first of `name.2`, `name.3` … that no file in the folder has."""
-    path, number = folder / name, 1
-    while os.path.lexists(path):
-        number += 1
-        path = folder / f"{Path(name).stem}.{number}{Path(name).suffix}"
-    return path
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.fhir_rest import connector
 from hub.errors import Unavailable
-from hub.intake import door as door_module
+from hub.intake import turns
 from hub.ledger.changes import Change, Outcome
 from schemas.messages import Reply
 from schemas.rejection import Issue, Reason, Rejected
@@ -138,7 +138,7 @@ async def test_a_second_one_with_the_same_key_waits_and_hears_the_firsts_answer(
 
 
 async def test_a_second_one_that_waits_too_long_is_told_that_it_comes_too_early(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(turns, "_PATIENCE", 0.05)
     door.intake.ledger = slow = Slow(door.book.ledger)  # type: ignore[assignment]
     key = str(uuid4())
     first = asyncio.create_task(door.refer(BODY, key))

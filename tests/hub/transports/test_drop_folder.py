@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hub.errors import Misconfigured, Unavailable
-from hub.transports.drop_folder import NO_FILE, DropFolder, Dropped, Finished
+from hub.transports.drop_files import NO_FILE
+from hub.transports.drop_folder import DropFolder, Dropped, Finished
 from schemas.rejection import Reason
 
 TABLE = b"name\r\nNon Prawf\r\n"
