@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO, TypeVar
+from typing import Annotated, NoReturn, TextIO
 
 import orjson
 import typer
@@ -15,16 +13,14 @@ from asyncpg import Connection
 from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import load_policy
 from hub.ledger import delivering, letters
-from hub.ledger.database import lent
 from hub.ledger.letters import Letter
 from hub.operations.letters import as_dict, listed, may_go, pages, state
-from hub.operations.reach import Reached, actor, reached
+from hub.operations.reach import Reached, actor, at_the_record
 from hub.operations.showing import Language, console, say
 from schemas.identifiers import ReferralRef
 from schemas.rejection import Reason
 
 NOT_DONE = 2
-T = TypeVar("T")
 In = Annotated[Language, typer.Option(help="en or cy.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead.")]
 
@@ -38,7 +34,7 @@ def list_(as_json: AsJson = False, language: In = "en") -> None:
     async def work(hub: Reached, connection: Connection) -> list[Letter]:
         return await letters.waiting(connection, hub.sealing)
 
-    found = _run(work)
+    found = at_the_record(work)
     if as_json:
         for one in found:
             typer.echo(orjson.dumps(as_dict(one), option=orjson.OPT_SORT_KEYS))
@@ -69,7 +65,7 @@ def print_(
                 page.write(pages(safe, language))
         return len(safe), len(unsafe)
 
-    printed, left_out = _run(work)
+    printed, left_out = at_the_record(work)
     typer.echo(say("post.saved", language, file=str(file), count=printed) if printed else say("post.empty", language))
     if left_out:
         typer.echo(say("post.left-out", language, count=left_out), err=True)
@@ -93,7 +89,7 @@ def posted(
             return "post.done", found[0].ref
         return ("post.was-posted" if found[0].state == "delivered" else "post.was-stopped"), ""
 
-    key, ref = _run(work)
+    key, ref = at_the_record(work)
     if key != "post.done":
         _stop(say(key, language))
     typer.echo(say(key, language, ref=ReferralRef(ref).spoken))
@@ -115,14 +111,6 @@ def _made(file: Path) -> TextIO:
         return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError:
         raise typer.BadParameter("the file cannot be made: name a new one in a folder that is there") from None
-
-
-def _run(work: Callable[[Reached, Connection], Awaitable[T]]) -> T:
-    async def whole() -> T:
-        async with reached(connections=4) as hub, lent(hub.pool) as connection:
-            return await work(hub, connection)
-
-    return asyncio.run(whole())
 
 
 def _stop(why: str) -> NoReturn:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import orjson
 import typer
@@ -14,16 +12,14 @@ from hub.deciding.clocks import PolicyClocks
 from hub.deciding.policy import load_policy
 from hub.ledger import worklist
 from hub.ledger.commit import Ledger
-from hub.ledger.database import lent
 from hub.ledger.worklist import Item
 from hub.operations import items
 from hub.operations.duty import CLOSES, Dealt, Duty
-from hub.operations.reach import Reached, reached
+from hub.operations.reach import Reached, at_the_record
 from hub.operations.showing import Language, console, say
 from schemas.rejection import Reason
 
 NOT_DONE = 2
-T = TypeVar("T")
 Which = Annotated[str, typer.Argument(help="The item's id or its beginning, or the referral's reference.")]
 In = Annotated[Language, typer.Option(help="en or cy.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead.")]
@@ -38,7 +34,7 @@ def list_(as_json: AsJson = False, language: In = "en") -> None:
     async def work(_hub: Reached, connection: Connection) -> list[Item]:
         return await worklist.open_items(connection)
 
-    found = _run(work)
+    found = at_the_record(work)
     if as_json:
         for one in found:
             typer.echo(orjson.dumps(items.as_dict(one), option=orjson.OPT_SORT_KEYS))
@@ -63,7 +59,7 @@ def show(
         note = worklist.note_of(hub.sealing, found) if unmask else None
         return found, await worklist.to_tell(connection, hub.sealing, found), note, person
 
-    found, told, note, person = _run(work)
+    found, told, note, person = at_the_record(work)
     if as_json:
         typer.echo(orjson.dumps(items.as_dict(found, told, person), option=orjson.OPT_SORT_KEYS))
         return
@@ -97,7 +93,7 @@ def release(
             return await duty.home(found)
         return await (duty.close(found, reason) if reason else duty.release(found, agreed=agreed))
 
-    dealt = _run(work)
+    dealt = at_the_record(work)
     typer.echo(dealt.words.in_language(language), err=not dealt.done)
     raise typer.Exit(0 if dealt.done else NOT_DONE)
 
@@ -113,14 +109,6 @@ def _closing(code: str | None) -> Reason | None:
     if code not in {reason.value for reason in CLOSES}:
         raise typer.BadParameter(f"--close is one of: {', '.join(CLOSES)}")
     return Reason(code)
-
-
-def _run(work: Callable[[Reached, Connection], Awaitable[T]]) -> T:
-    async def whole() -> T:
-        async with reached(connections=4) as hub, lent(hub.pool) as connection:
-            return await work(hub, connection)
-
-    return asyncio.run(whole())
 
 
 def _stop(why: str) -> NoReturn:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from asyncpg import Connection
 
 from hub.embedded.data_folder import kafka_login
 from hub.embedded.run_file import RunFile, read_run_json
 from hub.errors import Misconfigured
-from hub.ledger.database import Pool, open_pool
+from hub.ledger.database import Pool, lent, open_pool
 from hub.ledger.sealing import Sealing
 from hub.security.hub_key import open_sealing
 from hub.security.kafka_access import KafkaAccess
 from hub.settings import Address, Settings, load
 from hub.transports.kafka import KafkaLogin
 
+T = TypeVar("T")
 _NONE = "No hub runs on this data folder: start it with hub serve, or set HUB_DATABASE and HUB_KAFKA."
 
 
@@ -105,3 +110,13 @@ def actor(name: str | None = None) -> str:
         return f"operations:{name or getpass.getuser()}"
     except (OSError, KeyError):
         return "operations"
+
+
+def at_the_record(work: Callable[[Reached, Connection], Awaitable[T]]) -> T:
+    """A command's work on the hub that it finds, with a connection to the record; ended before this returns. Raises Unavailable, Misconfigured."""
+
+    async def whole() -> T:
+        async with reached(connections=4) as hub, lent(hub.pool) as connection:
+            return await work(hub, connection)
+
+    return asyncio.run(whole())
