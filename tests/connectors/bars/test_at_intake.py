@@ -50,7 +50,7 @@ async def test_a_referral_is_taken_once_and_its_repeat_is_a_duplicate(intake: In
 
 
 async def test_the_same_request_while_it_is_worked_on_comes_too_early(intake: Intake) -> None:
-    async with intake._alone("gp-prawf", REQUEST):
+    async with intake._turns.alone("gp-prawf", REQUEST):
         reply, _ = await post(intake, bundle(), REQUEST)
     assert reply.status == 425
     assert (await post(intake, bundle(), REQUEST))[0].status == 200, "its id was not used up"
