@@ -15,9 +15,11 @@ from typing import Annotated, NoReturn
 
 import httpx
 import typer
+from asyncpg import Connection
 
 from hub.cli.translate import Given, lines, profile_of
-from hub.operations.reach import place
+from hub.ledger.clients import list_clients
+from hub.operations.reach import Reached, at_the_record, place
 from hub.operations.showing import Language, say
 from hub.registry import Registered, installed
 from hub.transports.drop_files import short_name
@@ -98,6 +100,7 @@ def drop(
         _stop(say("batch.cli.no-folder", language))
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", client):
         raise typer.BadParameter("--as is a client's id")
+    _must_be_read(client, language)
     content = _content(file, language)
     try:
         rows = len(_tables().messages(content))
@@ -129,6 +132,21 @@ def report(file: Annotated[Path, typer.Argument(help="A .report.ndjson file.")],
 
 def _tables() -> Registered:
     return installed()[_CONNECTOR]
+
+
+def _must_be_read(client: str, language: Language) -> None:
+    """Stops, in a plain sentence, where no hub would ever take a file out of this client's folder."""
+    asked = next(listener.scope for _, listener in installed().listeners("folder"))
+
+    async def work(hub: Reached, _connection: Connection) -> list[str] | None:
+        found = [row for row in await list_clients(hub.pool) if row["id"] == client and row["revoked_at"] is None]
+        return list(found[0]["scopes"]) if found else None
+
+    scopes = at_the_record(work)
+    if scopes is None:
+        _stop(say("batch.cli.no-client", language, client=client))
+    if asked not in scopes:
+        _stop(say("batch.cli.may-not", language, client=client, scope=asked))
 
 
 def _show(reports: Sequence[RowReport], language: Language) -> None:

@@ -104,18 +104,20 @@ class KafkaAccess:
             return
         made = self._admin().create_topics(wanted, operation_timeout=LONGEST, request_timeout=LONGEST)
         there = [topic for topic in topics if not _done(made[self.prefix + topic.name], {KafkaError.TOPIC_ALREADY_EXISTS})]
-        self._adjust(there)
         self._await_leaders({self.prefix + topic.name for topic in topics})
+        self._adjust(there)
 
     def _adjust(self, topics: Sequence[TopicSpec]) -> None:
-        """Settings and partitions of topics that were there already."""
+        """Settings and partitions of topics that were there already. A broker may list what it was just told a moment late: no increase is no fault."""
         if not topics:
             return
         self._settle(self._admin().incremental_alter_configs([_settings(self.prefix, topic) for topic in topics]).values())
         found = self._admin().list_topics(timeout=LONGEST).topics
         more = [topic for topic in topics if len(found[self.prefix + topic.name].partitions) < topic.partitions]
         if more:
-            self._settle(self._admin().create_partitions([NewPartitions(self.prefix + topic.name, topic.partitions) for topic in more]).values())
+            raised = self._admin().create_partitions([NewPartitions(self.prefix + topic.name, topic.partitions) for topic in more])
+            self._settle(raised.values(), {KafkaError.INVALID_PARTITIONS})
+            self._await_leaders({self.prefix + topic.name for topic in more})
 
     def _await_leaders(self, names: set[str]) -> None:
         until = time.monotonic() + LONGEST

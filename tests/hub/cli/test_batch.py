@@ -12,7 +12,7 @@ import httpx
 import pytest_asyncio
 
 from hub.embedded.stores import StoreAddresses
-from hub.security.registration import NewClient, add_client
+from hub.security.registration import NewClient, add_client, remove_client
 from hub.security.scopes import USUAL, Scope
 from schemas.profile import Profile
 from tests.faults.running import Running, command, running
@@ -82,6 +82,24 @@ async def test_what_is_not_a_client_s_to_do_is_refused_before_a_row_is_read(desk
         )
     assert [answer.status_code for answer in answers] == [401, 403, 413, 405]
     assert await desk.hub.rows("SELECT 1 FROM referral") == []
+
+
+NOBODY_S_FOLDER = (
+    ("tia", "clients list"),  # a slip of the fingers: without this a folder would be made that nobody ever reads
+    ("gone", "clients list"),  # revoked
+    ("reads", "referral.create"),  # a client, but not one that may refer
+)
+
+
+async def test_a_file_is_put_into_no_folder_of_nobody_s(desk: Desk) -> None:
+    await add_client(desk.hub.pool, desk.hub.sealing, NewClient("gone", "housing", USUAL["referrer"]), allowed=frozenset(), kafka=None)
+    await remove_client(desk.hub.pool, "gone")
+    file = desk.file("a.csv", table(GOOD[0]))
+    for client, named in NOBODY_S_FOLDER:
+        english, welsh = [await command(desk.hub, "batch", "drop", file, "--as", client, "--language", language) for language in ("en", "cy")]
+        assert (english[0], welsh[0], named in english[1], named in welsh[1]) == (64, 64, True, True), (client, english, welsh)
+        assert english[1] != welsh[1]
+        assert not (desk.folder / "drop" / client).exists(), client
 
 
 TYPED_WRONG = (
