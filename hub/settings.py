@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         return _secret(self.smtp_password_file, "HUB_SMTP_PASSWORD_FILE") if self.smtp_password_file else None
 
     @property
+    def unsaid_in_letters(self) -> tuple[str, ...]:
+        """The variables without which people who are written to read no telephone number, no address, or no Welsh name of the service."""
+        return tuple(f"{PREFIX}{name.upper()}" for name in ("phone", "sender_address", "sender_cy") if not getattr(self, name))
+
+    @property
     def kafka_servers(self) -> list[str]:
         """`host:port` strings, as aiokafka and FastStream want them; empty asks for the embedded Kafka."""
         return [str(address) for address in self.kafka]

@@ -15,7 +15,7 @@ from hub.deciding.policy import load_policy
 from hub.ledger import delivering, letters
 from hub.ledger.letters import Letter
 from hub.operations.letters import as_dict, listed, may_go, pages, state
-from hub.operations.reach import Reached, actor, at_the_record
+from hub.operations.reach import Reached, actor, at_the_record, place
 from hub.operations.showing import Language, console, say
 from schemas.identifiers import ReferralRef
 from schemas.rejection import Reason
@@ -40,6 +40,7 @@ def list_(as_json: AsJson = False, language: In = "en") -> None:
             typer.echo(orjson.dumps(as_dict(one), option=orjson.OPT_SORT_KEYS))
     elif found:
         console().print(listed(found, language))
+        _unsaid(language)
     else:
         typer.echo(say("post.empty", language))
 
@@ -69,6 +70,8 @@ def print_(
     typer.echo(say("post.saved", language, file=str(file), count=printed) if printed else say("post.empty", language))
     if left_out:
         typer.echo(say("post.left-out", language, count=left_out), err=True)
+    if printed:
+        _unsaid(language)
 
 
 @app.command()
@@ -103,6 +106,13 @@ async def _left_out(hub: Reached, letter: Letter) -> None:
     settings = hub.place.settings
     alert = PolicyClocks(load_policy(settings.policy, settings.production)).alert_seconds
     await delivering.given_up(hub.pool, letter.id, Reason.DELIVERY_REFUSED, "the address is not safe to use any more", alert)
+
+
+def _unsaid(language: Language) -> None:
+    """Say once what these letters cannot tell their readers, for want of a setting."""
+    unsaid = place().settings.unsaid_in_letters
+    if unsaid:
+        typer.echo(say("check.sender.unsaid", language, names=", ".join(unsaid)), err=True)
 
 
 def _made(file: Path) -> TextIO:

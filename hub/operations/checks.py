@@ -104,6 +104,12 @@ def _settings(place: Place) -> Iterator[Finding]:
         yield Finding("key", "green", text("check.key.ok"))
     except Misconfigured:
         yield Finding("key", "red", text("check.key.missing"), "ls -l $HUB_KEY_FILE")
+    unsaid = place.settings.unsaid_in_letters
+    if unsaid:
+        command = f"{' '.join(f'{name}=…' for name in unsaid)} hub serve"
+        yield Finding("sender", "amber", text("check.sender.unsaid", names=", ".join(unsaid)), command)
+    else:
+        yield Finding("sender", "green", text("check.sender.ok"))
 
 
 async def _record(connection: Connection, took: float) -> AsyncIterator[Finding]:

@@ -44,11 +44,24 @@ async def test_nobody_waits_on_a_sound_hub_and_every_part_is_looked_at(hub: Comm
     ended = await hub("check", "--json")
     assert (ended.code, ended.lines[0]["waiting"]) == (0, {"causes": [], "people": 0})
     found = colours(ended)
+    assert found.pop("sender") == "amber"  # nothing is set here: see below
     green = {"settings", "key", "postgres", "clock", "outbox", "dead-letters", "deliveries", "worklist", "directory", "kafka", "topics", "clients"}
     assert {name for name, colour in found.items() if colour == "green"} == green
     assert {name for name, colour in found.items() if colour != "green"} == {"hub", "door", "lag-routing", "lag-dispatch"}  # no stage runs here
     said = await hub("check", "--language", "cy")
     assert said.out.splitlines()[:2] == ["A oes unrhyw un yn aros o'n herwydd ni?", "Nac oes: nid oes neb yn aros o'n herwydd ni."]
+
+
+WHO_WRITES = {"HUB_PHONE": "01792 000000", "HUB_SENDER_ADDRESS": "1 Stryd y Prawf; Abertawe", "HUB_SENDER_CY": "Yr hyb"}
+
+
+@pytest.mark.parametrize("unset", [*((name,) for name in WHO_WRITES), tuple(WHO_WRITES), ()])
+async def test_what_letters_cannot_say_for_want_of_a_setting_is_named(hub: Commands, opened: Record, unset: tuple[str, ...]) -> None:
+    told = {name: value for name, value in WHO_WRITES.items() if name not in unset}
+    ended = await replace(hub, environment={**hub.environment, **told})("check", "--json")
+    (said,) = [one for one in ended.lines[0]["findings"] if one["name"] == "sender"]
+    assert (said["colour"], said["command"] is None) == (("amber", False) if unset else ("green", True))
+    assert [name for name in WHO_WRITES if name in said["words"]["en"]] == [name for name in WHO_WRITES if name in said["words"]["cy"]] == list(unset)
 
 
 async def test_somebody_who_waits_is_counted_and_the_command_ends_with_one(hub: Commands, opened: Record, topics: KafkaAccess) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -55,6 +56,15 @@ async def test_a_letter_is_listed_printed_posted_and_gone(hub: Commands, opened:
     rows = await opened.fetch("SELECT actor, action FROM audit WHERE action LIKE 'letter.%' ORDER BY seq")
     assert [row["action"] for row in rows] == ["letter.printed", "letter.posted"]
     assert rows[1]["actor"] == "operations:the desk"
+
+
+async def test_a_letter_that_names_no_telephone_or_address_is_said_to_once(hub: Commands, opened: Record, tmp_path: Path) -> None:
+    await _owed(opened)
+    for words in (("list",), ("print", str(tmp_path / "1.html"))):
+        assert (await hub("letters", *words)).err.count("HUB_PHONE, HUB_SENDER_ADDRESS, HUB_SENDER_CY") == 1, words
+    assert (await hub("letters", "list", "--json")).err == ""  # a program reads `hub check`
+    told = {"HUB_PHONE": "01792 000000", "HUB_SENDER_ADDRESS": "1 Stryd y Prawf; Abertawe", "HUB_SENDER_CY": "Yr hyb"}
+    assert (await replace(hub, environment={**hub.environment, **told})("letters", "list")).err == ""
 
 
 async def test_the_list_names_nobody(hub: Commands, opened: Record) -> None:
