@@ -1,8 +1,8 @@
 """The real PostgreSQL and the real Kafka of a test run: given addresses, else containers where Docker answers, else the embedded ones.
 
-`stores` gives the addresses, once a run; `secured` those of a Kafka that asks for a login. `database` gives the dsn of a database of the
-test's own, made from a migrated template and dropped afterwards. `topic_prefix` gives what to put before topic and group names, so that no
-test meets another's records.
+`stores` gives the addresses, once a run (the same for all workers: tests/stores_of_run.py); `secured` those of a Kafka that asks for a
+login. `database` gives the dsn of a database of the test's own, made from a migrated template and dropped afterwards. `topic_prefix` gives
+what to put before topic and group names, so that no test meets another's records.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -26,6 +26,7 @@ from hub.ledger.migrate import upgrade
 from hub.settings import load
 
 _log = logging.getLogger("tests.stores")
+_told: StoreAddresses | None = None
 
 
 def cache() -> Path:
@@ -36,9 +37,8 @@ def cache() -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stores() -> AsyncIterator[StoreAddresses]:
     """HUB_TEST_DATABASE and HUB_TEST_KAFKA (with HUB_TEST_KAFKA_USER, HUB_TEST_KAFKA_PASSWORD where it asks for them) where both are set."""
-    given = _given()
-    source = _as_given(given) if given else containers() if docker_answers() else _embedded()
-    async with source as addresses:
+    told = given()
+    async with _as_given(told) if told else source() as addresses:
         yield addresses
 
 
@@ -106,7 +106,23 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
-def _given() -> StoreAddresses | None:
+def source() -> AbstractAsyncContextManager[StoreAddresses]:
+    """Stores that are started for this run."""
+    return containers() if docker_answers() else _embedded()
+
+
+def hear(told: StoreAddresses) -> None:
+    """A worker is told the stores that the run already has."""
+    global _told
+    _told = told
+
+
+def given() -> StoreAddresses | None:
+    """The stores that are there already: told by the run, else by the environment."""
+    return _told or _of_environment()
+
+
+def _of_environment() -> StoreAddresses | None:
     database, kafka = os.environ.get("HUB_TEST_DATABASE"), os.environ.get("HUB_TEST_KAFKA")
     if not database or not kafka:
         return None

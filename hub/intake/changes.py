@@ -124,10 +124,13 @@ def _accepted(locked: Locked, recorder: Recorder, task: str | None) -> Accepted:
     return Accepted(str(locked.id), locked.ref, shown.version if task else state.version, fact, answers.updated(), None, (resource,))
 
 
+_WHERE = {Reason.ILLEGAL_TRANSITION: "Task.status", Reason.STALE_VERSION: "If-Match"}
+
+
 def _rejected(reason: Reason, current: TaskStatus | None = None, version: int | None = None) -> Rejected:
     params = {"status": current.value, "version": str(version)} if current else {}
     detail = f"update.{reason}" if current else None
-    return Rejected(reason, [Issue(reason, "Task.status" if reason is Reason.ILLEGAL_TRANSITION else "Task", detail, params)])
+    return Rejected(reason, [Issue(reason, _WHERE.get(reason, "Task"), detail, params)])
 
 
 def about(task_id: str) -> UUID | None:

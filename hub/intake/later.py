@@ -227,5 +227,6 @@ def _refused(reason: Reason, locked: Locked | None = None) -> NoEffect:
         return NoEffect(Rejected(reason, [Issue(reason, "ServiceRequest.status", "update.referral-taken-back")]), keep_request=False)
     named = {Reason.STALE_VERSION: {"version": version}, Reason.ILLEGAL_TRANSITION: {"status": status}}
     detail = f"update.referral-{reason}" if reason in named else None
-    return NoEffect(Rejected(reason, [Issue(reason, "ServiceRequest.status", detail, named.get(reason, {}))]), keep_request=False)
+    where = "If-Match" if reason is Reason.STALE_VERSION else "ServiceRequest.status"
+    return NoEffect(Rejected(reason, [Issue(reason, where, detail, named.get(reason, {}))]), keep_request=False)
 

@@ -16,7 +16,7 @@ from tests.hub.web.desk import Counter, counter
 Opens = Callable[..., Awaitable[BrowserContext]]
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
+@pytest_asyncio.fixture(loop_scope="session", scope="package")
 async def chromium() -> AsyncIterator[Browser]:
     """The browser of the system (Debian: apt-get install chromium); playwright's own is not needed."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

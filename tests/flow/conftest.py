@@ -18,7 +18,7 @@ ON_KAFKA = "case-powys"
 """The case system that hears and answers on Kafka: it serves Powys (LD1)."""
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def hub(stores: StoreAddresses, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """Everything runs when a test gets it."""
     name = f"flow_{secrets.token_hex(6)}"

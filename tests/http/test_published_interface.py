@@ -67,7 +67,7 @@ def as_it_is(ctx: object, value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def key(deployment: Deployment) -> str:
     """A client that may go to every place: what the generator looks for lies behind the door."""
     issued = await add_client(deployment.hub.pool, deployment.hub.sealing, NewClient("everywhere", "gp", frozenset(Scope) - {Scope.ADMIN}, profile=Profile()))

@@ -31,7 +31,7 @@ class Deployment:
         return self.hub.http
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def deployment(stores: StoreAddresses, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     name = f"door_{secrets.token_hex(6)}"
     await _execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

@@ -247,6 +247,7 @@ async def test_a_change_of_another_version_than_stands_is_stale(door: Door) -> N
     for if_match, stale in ((1, False), (1, True), (2, False)):
         outcome = await _say(door, _later(FactType.UPDATED, target=Target(str(referral), if_match)))
         assert (isinstance(outcome, Rejected) and outcome.reason is Reason.STALE_VERSION) is stale
+        assert not isinstance(outcome, Rejected) or [one.at for one in outcome.issues] == ["If-Match"]  # it is the header that is wrong, no element
 
 
 async def test_a_change_never_mixes_two_people(door: Door) -> None:

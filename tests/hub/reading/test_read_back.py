@@ -133,6 +133,7 @@ async def test_a_change_is_read_back_under_the_next_version(opened: Record) -> N
     assert (now["note"][0]["text"], now["meta"]["versionId"]) == ("Has moved in with her sister.", "2")
     stale = await sent(opened, changed, target, if_match='W/"1"')
     assert (stale.status, "nothing was changed" in said(stale)["issue"][0]["details"]["text"]) == (412, True)
+    assert [("expression" in issue, issue.get("diagnostics")) for issue in said(stale)["issue"][1:]] == [(False, "If-Match")]
     assert (await sent(opened, changed, target)).status == 428
     elsewhere = await sent(opened, orjson.dumps(orjson.loads(changed) | {"id": str(uuid4())}), target, if_match='W/"2"')
     assert elsewhere.status == 400
