@@ -14,7 +14,7 @@ from hub.ledger.sealing import Sealing
 from hub.recording import task_id
 from schemas.events import FactType
 from schemas.messages import About, Accepted, Fact, Identifier, Reply, TaskUpdate
-from schemas.rejection import Reason
+from schemas.rejection import Reason, Rejected
 from schemas.task import ReferralState, Role, TaskState, TaskStatus
 from tests.hub.making import CASES, NOW, SECRET, clocks, locked
 
@@ -92,3 +92,13 @@ def test_what_is_said_again_keeps_the_senders_sequence_and_changes_nothing_else(
         return
     assert isinstance(decision, Effects)
     assert (decision.events, decision.state.version, decision.state.tasks[1].sequence) == ((), 4, kept)
+
+
+def test_a_stale_version_names_the_header_that_said_it() -> None:
+    state = _on_hold(None)
+    task = state.tasks[1]
+    fact = Fact(FactType.RESUMED, _BUNDLE, update=TaskUpdate(task.id, if_match=99))
+    decision = _changer().update(_arrival(), fact, _answer, CASES).decide(locked(state, clients={task.id: CASES}))
+    assert isinstance(decision, NoEffect)
+    assert isinstance(decision.result, Rejected)
+    assert [(one.reason, one.at) for one in decision.result.issues] == [(Reason.STALE_VERSION, "If-Match")]
