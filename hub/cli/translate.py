@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -162,13 +163,15 @@ def _fact(fact: Fact, triage: Triage) -> Line:
 def _shipped_triage() -> Triage:
     """Triage by the policy that ships with the hub; imported only when there is a referral to look at."""
 
-    def look(referral: Referral) -> Mapping[str, object]:
+    @cache
+    def rules() -> Triage:
         from hub.deciding.policy import load_policy
         from hub.deciding.triage import triage
 
-        return triage(referral, load_policy()).contract()
+        shipped = load_policy()
+        return lambda referral: triage(referral, shipped).contract()
 
-    return look
+    return lambda referral: rules()(referral)
 
 
 # --- what was typed ---------------------------------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hub.cli.translate import Given, lines
-from hub.deciding.policy import load_policy
+from hub.deciding.policy import Policy, load_policy
 from hub.deciding.triage import triage
 from hub.registry import Registered
 from schemas.fhir.strict_json import dump
@@ -74,7 +75,12 @@ def golden_text(made: bytes) -> str:
 
 def shipped_triage(referral: Referral) -> Mapping[str, object]:
     """Triage by the policy that ships with the hub."""
-    return triage(referral, load_policy()).contract()
+    return triage(referral, _shipped_policy()).contract()
+
+
+@cache
+def _shipped_policy() -> Policy:
+    return load_policy()
 
 
 def _without_words(node: Any) -> Any:  # Any: the JSON that is compared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +52,13 @@ def modules(root: Path, *folders: str) -> Iterator[Module]:
     for folder in folders or OURS:
         for path in sorted((root / folder).rglob("*.py")):
             if not _SKIPPED & set(path.parts):
-                yield Module(path.relative_to(root).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+                yield _read(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+
+
+@cache
+def _read(path: str, text: str) -> Module:
+    """Read once, however many guards look."""
+    return Module(path, ast.parse(text))
 
 
 def lines(node: ast.AST) -> set[int]:

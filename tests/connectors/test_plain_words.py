@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -77,6 +78,7 @@ REFUSING = [reason for reason, effect in EFFECTS.items() if effect is Effect.REJ
 INBOUND = [name for name in installed().names if "answer" in installed()[name].manifest.functions]
 
 
+@cache
 def sound(connector: str) -> InboundMessage:
     """Something that arrived at this door, as far as its answer looks at it."""
     fixture = next(one for one in fixtures() if one.parent.parent.name == connector)
