@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SourceCode = Literal["gp", "hospital", "self", "housing", "local-authority", "third-sector", "police", "fire", "education", "other"]
 FeedbackWay = Literal["webhook", "hl7", "topic", "email", "worklist", "none"]
+CHANNELS: tuple[str, ...] = ("self", "housing", "form")
+"""The ways by which referrals come about that say by themselves that social prescribing is asked for."""
 _NEEDS_NO_AGREEMENT = ("gp", "hospital", "self", None)
 
 

@@ -26,7 +26,7 @@ from schemas.fhir.request import (
 )
 from schemas.fhir.safety import Consents, read_consents, read_flags
 from schemas.fhir.said import said_in
-from schemas.profile import Profile
+from schemas.profile import CHANNELS, Profile
 from schemas.rejection import Issue, Reason, Rejected
 
 __all__ = ["Consents", "NeedCoding", "Person", "Referral", "Referrer", "Service", "read_referral", "who_is_enough"]
@@ -142,7 +142,7 @@ def _authored(request: Found, received_at: datetime | None) -> tuple[str | None,
 
 
 def _says_service(profile: Profile) -> bool:
-    return profile.service == ServiceState.SOCIAL_PRESCRIBING or profile.channel in ("self", "housing", "form")
+    return profile.service == ServiceState.SOCIAL_PRESCRIBING or profile.channel in CHANNELS
 
 
 def _refuse_what_is_not_ours(referral: Referral, request: Found) -> None:

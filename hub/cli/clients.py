@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,11 +24,11 @@ from hub.ledger.sealing import Sealing
 from hub.security.client import MllpBinding, Outbound
 from hub.security.hub_key import open_sealing
 from hub.security.kafka_access import KafkaAccess
-from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
+from hub.security.registration import CASE_MANAGEMENT, READABLE, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
 from hub.security.scopes import USUAL, Scope
 from hub.settings import Settings, load
 from hub.web import link_path
-from schemas.profile import FeedbackWay, Profile, SourceCode
+from schemas.profile import CHANNELS, FeedbackWay, Profile, SourceCode
 
 USAGE = 64
 T = TypeVar("T")
@@ -66,7 +66,7 @@ def add(
     reads: Annotated[list[str] | None, typer.Option(help="A further topic that it may read: referral-status, directory.")] = None,
     profile: Annotated[Path | None, typer.Option(help="A JSON file with what was agreed with it.")] = None,
     sharing_agreement: Annotated[str | None, typer.Option(help="yes or no: it agreed that its referrals go to the prescriber service.")] = None,
-    channel: Annotated[str | None, typer.Option(help="How its referrals come about: self, housing, form; these say social prescribing by themselves.")] = None,
+    channel: Annotated[str | None, typer.Option(help="How its referrals come about: self, housing or form; these say social prescribing.")] = None,
     feedback: Annotated[str | None, typer.Option(help="How it is told: webhook, hl7, topic, email, worklist (a person tells it) or none.")] = None,
     email: Annotated[str | None, typer.Option(help="The address that it is written to.")] = None,
 ) -> None:
@@ -74,7 +74,10 @@ def add(
     bound = MllpBinding(tuple(mllp_in), sending_application, sending_facility, tuple(certificate or ())) if mllp_in else None
     if bound is None and (sending_application or sending_facility or certificate):
         _stop("--sending-application, --sending-facility and --certificate go with --mllp-in.")
-    said = {"sharing_agreement": _yes(sharing_agreement), "channel": channel, "feedback_by": _way(feedback), "email": email}
+    said = {"sharing_agreement": _yes(sharing_agreement), "channel": _one_of("--channel", channel, CHANNELS), "email": email}
+    said["feedback_by"] = _one_of("--feedback", feedback, get_args(FeedbackWay))
+    for topic in reads or ():
+        _one_of("--reads", topic, READABLE)
     new = NewClient(
         id=client, organisation_type=type_, scopes=_scopes(scope, type_), name=name, profile=_agreed(_profile(profile), type_, said), mllp=bound,
         outbound=_outbound(webhook, mllp_out, connector, type_), kafka=kafka, topics=tuple(reads or ()),
@@ -199,6 +202,8 @@ def _outbound(webhook: str, mllp_out: str, connector: str, type_: str) -> Outbou
         _stop("A client is told by --webhook or by --mllp-out, not by both.")
     if webhook:
         return Outbound("webhook", connector or ("case_management" if type_ == CASE_MANAGEMENT else "fhir_rest"), url=webhook)
+    if not mllp_out and connector:
+        _stop("--connector goes with --webhook or --mllp-out.")
     if not mllp_out:
         return None
     found = _ADDRESS.fullmatch(mllp_out)
@@ -244,9 +249,9 @@ def _yes(typed: str | None) -> bool | None:
     return known[typed.lower()] if typed is not None else None
 
 
-def _way(typed: str | None) -> str | None:
-    if typed is not None and typed not in get_args(FeedbackWay):
-        _stop(f"--feedback is one of: {', '.join(get_args(FeedbackWay))}.")
+def _one_of(option: str, typed: str | None, known: Sequence[str]) -> str | None:
+    if typed is not None and typed not in known:
+        _stop(f"{option} is one of: {', '.join(known)}.")
     return typed
 
 

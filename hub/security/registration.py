@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import getpass
 import ipaddress
 import re
@@ -20,12 +21,17 @@ from hub.security.kafka_access import KafkaAccess, TopicSpec
 from hub.security.keys import key_hash, new_key, new_webhook_secret
 from hub.security.scopes import Scope
 from hub.transports.webhook_guard import Allowed, ForbiddenAddress, check_url
-from schemas.profile import Profile, SourceCode
-from schemas.topics import FROM_CLIENT, TO_CLIENT
+from schemas.codes.requested_service import ServiceState
+from schemas.hl7v2.charset import DECLARED
+from schemas.identifiers import OdsCode
+from schemas.profile import CHANNELS, Profile, SourceCode
+from schemas.topics import FROM_CLIENT, TO_CLIENT, TOPICS
 
 CASE_MANAGEMENT = "case-management"
 ORGANISATION_TYPES: tuple[str, ...] = (*get_args(SourceCode), CASE_MANAGEMENT)
 """What a client may be: a source of referrals, or the system of those to whom people are handed over."""
+READABLE: tuple[str, ...] = tuple(topic.name for topic in TOPICS if not topic.personal)
+"""The topics that a client may be let read beside its own: those without personal content."""
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _RESERVED = frozenset({"hub", "operations", "nobody", "admin"})
 _FIELD = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,197}[\x21-\x7e])?")
@@ -109,11 +115,40 @@ def check(new: NewClient, allowed: Allowed = frozenset()) -> None:
         raise Misconfigured(f"A client's type is one of: {', '.join(ORGANISATION_TYPES)}.")
     if len(new.name) > 200:
         raise Misconfigured("A client's name has at most 200 characters.")
+    _check_topics(new)
+    _check_profile(new.profile)
     _check_feedback(new)
     if new.outbound is not None:
         _check_outbound(new.outbound, allowed)
     if new.mllp is not None:
         _check_binding(new.mllp)
+
+
+def _check_topics(new: NewClient) -> None:
+    """A further topic is one that is for anybody, and is read with a login."""
+    if not set(new.topics) <= set(READABLE):
+        raise Misconfigured(f"A further topic that a client may read is one of: {', '.join(READABLE)}.")
+    if new.topics and not new.kafka:
+        raise Misconfigured("A client that reads a further topic needs a Kafka login.")
+
+
+def _check_profile(profile: Profile) -> None:
+    """What a slip of the fingers would make into an agreement that nothing ever looks at."""
+    if profile.channel is not None and profile.channel not in CHANNELS:
+        raise Misconfigured(f"A client's channel is one of: {', '.join(CHANNELS)}.")
+    if profile.service is not None and profile.service != ServiceState.SOCIAL_PRESCRIBING:
+        raise Misconfigured(f"A client's service is {ServiceState.SOCIAL_PRESCRIBING}, or is not said.")
+    if profile.organisation is not None and OdsCode.read(profile.organisation) is None:
+        raise Misconfigured("A client's organisation is its ODS code: three to ten capital letters and digits.")
+    if profile.charset is not None and not _is_charset(profile.charset):
+        raise Misconfigured(f"A client's charset is one of: {', '.join(filter(None, DECLARED))}.")
+
+
+def _is_charset(name: str) -> bool:
+    try:
+        return name.strip().upper() in DECLARED or bool(codecs.lookup(name))
+    except LookupError:
+        return False
 
 
 def _check_feedback(new: NewClient) -> None:

@@ -142,11 +142,36 @@ WRONG = [
     ("told on a topic without a login", ("add", "h-b", "--type", "housing", "--feedback", "topic"), 78),
     ("told by a person, and a webhook given", ("add", "h-b", "--type", "gp", "--feedback", "worklist", "--webhook", "https://gp.nhs.wales/"), 78),
     ("told by pigeon", ("add", "h-b", "--type", "housing", "--feedback", "pigeon"), 64),
+    ("a channel that nothing knows", ("add", "h-b", "--type", "housing", "--channel", "gp"), 64),
+    ("a topic that is another's or the hub's own", ("add", "cm-b", "--type", "case-management", "--kafka", "--reads", "referrals"), 64),
+    ("a further topic without a login", ("add", "cm-b", "--type", "case-management", "--reads", "directory"), 78),
+    ("a connector that has nobody to tell", ("add", "gp-b", "--type", "gp", "--connector", "bars"), 64),
+    ("a type that there is not", ("add", "gp-b", "--type", "gpp"), 78),
     ("an agreement that is neither yes nor no", ("add", "h-b", "--type", "housing", "--sharing-agreement", "perhaps"), 64),
     ("an address that is none", ("add", "h-b", "--type", "housing", "--email", "desk"), 64),
     ("a client that nobody knows", ("revoke", "gp-z"), 64),
     ("a renewal for nobody", ("renew", "gp-z"), 78),
 ]
+
+
+AGREED_WRONG = [
+    ({"channel": "gp"}, "self, housing, form"),  # nothing would ever read it
+    ({"service": "physiotherapy"}, "social-prescribing"),
+    ({"organisation": "Tai Prawf Cyf"}, "ODS"),
+    ({"charset": "utf-88"}, "UTF-8"),
+    ({"language": "fr"}, "language"),
+    ({"feedback": "everything"}, "feedback"),
+    ({"organisation_type": "gpp"}, "organisation_type"),
+    ({"chanel": "form"}, "chanel"),
+]
+
+
+async def test_what_was_agreed_in_a_file_is_checked_as_what_is_typed(hub: Hub, tmp_path: Path) -> None:
+    for agreed, named in AGREED_WRONG:
+        (tmp_path / "agreed.json").write_text(json.dumps(agreed))
+        ended = await hub("add", "h-b", "--type", "housing", "--profile", str(tmp_path / "agreed.json"))
+        assert (ended.code in (64, 78), ended.out, named in ended.err) == (True, "", True), (agreed, ended)
+    assert (await hub("list")).out == ""
 
 
 async def test_what_cannot_be_done_is_a_plain_sentence_and_an_exit_code(hub: Hub) -> None:
