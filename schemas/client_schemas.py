@@ -62,7 +62,7 @@ def to_referrer_schema() -> Schema:
 def from_client_schema() -> Schema:
     """What a case system says on `from.<client>`: a FHIR R4 Task with the id of its hand-over. Whatever else the Task holds is left out with a
     warning or kept in the message as sent; nothing of the person is carried on."""
-    business = sorted({move.business for move in MOVES.values() if move.business} | {"did-not-attend", "what-matters-conversation"})
+    business = sorted({move.business for move in MOVES.values() if move.business} | {"what-matters-conversation"})
     return _head("from-client.json", from_client_schema.__doc__ or "") | {
         "type": "object",
         "required": ["resourceType", "id", "status", "intent"],

@@ -88,6 +88,7 @@ _ROWS = (
     _row(F.ON_HOLD, _H, S.ON_HOLD, "on-hold", (_PRE,), (_REF,), rolls_up=S.ON_HOLD, awaits=_PRE, clock=Clock.PROGRESS),
     _row(F.RESUMED, _H, S.IN_PROGRESS, "resumed", (_PRE,), (), rolls_up=S.IN_PROGRESS, awaits=_PRE, clock=Clock.PROGRESS),
     _row(F.CONTACT_ATTEMPTED, _H, S.IN_PROGRESS, "contact-attempted", (_PRE,), (), rolls_up=S.IN_PROGRESS, awaits=_PRE, clock=Clock.FIRST_CONTACT),
+    _row(F.DID_NOT_ATTEND, _H, S.IN_PROGRESS, "did-not-attend", (_PRE,), (_REF,), rolls_up=S.IN_PROGRESS, awaits=_PRE, clock=Clock.FIRST_CONTACT),
     _row(F.FIRST_CONTACT, _H, S.IN_PROGRESS, "first-contact", (_PRE,), (_REF,), rolls_up=S.IN_PROGRESS, awaits=_PRE, clock=Clock.PROGRESS),
     _row(F.PLAN_AGREED, _H, S.IN_PROGRESS, "plan-agreed", (_PRE,), (_REF,), rolls_up=S.IN_PROGRESS, awaits=_PRE, clock=Clock.PROGRESS),
     _row(F.STEPPED_UP, _H, None, "stepped-up", (_PRE,), (_REF, _OPS), awaits=_OPS, clock=Clock.HUMAN),
@@ -98,12 +99,13 @@ _ROWS = (
     _row(F.ASSET_ACCEPTED, _O, S.ACCEPTED, "accepted", (_ASS, _PRE), (_PRE,)),
     _row(F.ASSET_DECLINED, _O, S.REJECTED, "declined", (_ASS, _PRE), (_PRE,)),
     _row(F.ATTENDED, _O, S.IN_PROGRESS, "attended", (_ASS, _PRE), (_PRE,)),
-    _row(F.DID_NOT_ATTEND, _O, None, "did-not-attend", (_ASS, _PRE), (_PRE,)),
     _row(F.ASSET_FINISHED, _O, S.COMPLETED, "finished", (_ASS, _PRE), (_PRE,)),
     _row(F.OUTCOME_RECORDED, _C, None, None, (_PRE,), ()),
     _row(F.NEED_UNMET, _C, None, None, (_HUB,), ()),
 )
 MOVES: dict[F, Move] = {row.fact: row for row in _ROWS}
+OF_OFFERS: dict[F, Move] = {F.DID_NOT_ATTEND: _row(F.DID_NOT_ATTEND, _O, None, "did-not-attend", (_ASS, _PRE), (_PRE,))}
+"""Facts of a hand-over that can be said of an offer too, and what they mean there."""
 BEGINS: frozenset[F] = frozenset({F.RECEIVED, F.OFFERED})
 """What a referral's own life begins with: it was asked for, or it is offered and waits until the person was asked."""
 OPENS: frozenset[F] = frozenset({F.ASSIGNED, F.ASSET_PROPOSED})
@@ -163,7 +165,7 @@ Result = Applied | Unchanged | Late | Refused
 
 def apply(state: ReferralState, update: Update) -> Result:
     """The state after `update`, or why not. Never raises for a legal FactType; a fact without a Task is Refused `unsupported-type`."""
-    move = MOVES.get(update.fact)
+    move = _move_of(state, update)
     if move is None:
         return Refused(Reason.UNSUPPORTED_TYPE)
     if update.party not in move.causes:
@@ -185,6 +187,11 @@ def reachable(current: TaskStatus, target: TaskStatus) -> tuple[TaskStatus, ...]
     if target in LEGAL[current]:
         return _INFERRED.get((current, target), ())
     return _INFERRED.get((current, target))
+
+
+def _move_of(state: ReferralState, update: Update) -> Move | None:
+    of_offer = any(task.id == update.task_id and task.role is Role.OFFER for task in state.tasks)
+    return OF_OFFERS.get(update.fact, MOVES.get(update.fact)) if of_offer else MOVES.get(update.fact)
 
 
 def _task_of(state: ReferralState, update: Update, move: Move) -> TaskState | None:

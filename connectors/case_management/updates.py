@@ -24,7 +24,7 @@ BY_STATUS: Mapping[str, FactType] = {
 
 BY_BOTH: Mapping[tuple[str, str], FactType] = {
     ("in-progress", "contact-attempted"): FactType.CONTACT_ATTEMPTED,
-    ("in-progress", "did-not-attend"): FactType.CONTACT_ATTEMPTED,
+    ("in-progress", "did-not-attend"): FactType.DID_NOT_ATTEND,
     ("in-progress", "first-contact"): FactType.FIRST_CONTACT,
     ("in-progress", "what-matters-conversation"): FactType.FIRST_CONTACT,
     ("in-progress", "plan-agreed"): FactType.PLAN_AGREED,

@@ -33,6 +33,7 @@ def _stepped_up() -> ReferralState:
         (FactType.PERSON_MOVED, Party.HOSPITAL, None),
         (FactType.CANCELLED, Party.OPERATIONS, None),
         (FactType.CONTACT_ATTEMPTED, Party.PRESCRIBER, _HAND_OVER),
+        (FactType.DID_NOT_ATTEND, Party.PRESCRIBER, _HAND_OVER),
     ],
 )
 def test_no_later_fact_says_in_clear_that_a_person_is_at_risk(fact: FactType, party: Party, task: str | None) -> None:

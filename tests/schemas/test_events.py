@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import FHIR_CONTENT, JSON_CONTENT, Event, FactType, NotAnEvent, event_id, event_id_on, from_record, to_record
-from schemas.lifecycle import MOVES
+from schemas.lifecycle import MOVES, OF_OFFERS
 
 AT = datetime(2026, 3, 2, 9, 30, 0, 123000, UTC)
 EVENT = Event(UUID(int=1), FactType.ACCEPTED, f"{UUID(int=2)}", "Task/1", AT, "/routing", 3, "way", "why", None, FHIR_CONTENT, b'{"resourceType":"Bundle"}')
@@ -105,7 +105,7 @@ def test_the_list_of_facts_is_closed_and_each_has_a_bare_name() -> None:
 
 def test_each_fact_of_a_referral_has_its_row_in_the_readme() -> None:
     page = (Path(__file__).resolve().parents[2] / "schemas" / "README.md").read_text("utf-8")
-    for move in MOVES.values():
+    for move in (*MOVES.values(), *OF_OFFERS.values()):
         status = "final" if move.ends_all and move.status is None else move.status.value if move.status else "–"
         causes, tells = (" ".join(sorted(one.value for one in parties)) or "nobody" for parties in (move.causes, move.tells))
         assert f"| {move.fact.value} | {move.about.value} | {status} | {move.business or '–'} | {causes} | {tells} |" in page

@@ -8,7 +8,23 @@ from itertools import permutations, product
 import pytest
 
 from schemas.events import FactType as F
-from schemas.lifecycle import BEGINS, LEGAL, MOVES, OPENS, WITHOUT_TASK, Applied, Late, Refused, Result, Unchanged, Update, apply, open_referral, reachable
+from schemas.lifecycle import (
+    BEGINS,
+    LEGAL,
+    MOVES,
+    OF_OFFERS,
+    OPENS,
+    WITHOUT_TASK,
+    Applied,
+    Late,
+    Refused,
+    Result,
+    Unchanged,
+    Update,
+    apply,
+    open_referral,
+    reachable,
+)
 from schemas.rejection import Reason
 from schemas.task import FINAL, Clock, Party, ReferralState, Role, TaskState
 from schemas.task import TaskStatus as S
@@ -345,6 +361,7 @@ def test_a_fact_about_another_task_is_not_found(fact: F) -> None:
         (S.REQUESTED, S.REQUESTED, F.ACCEPTED, S.ACCEPTED),
         (S.ACCEPTED, S.ACCEPTED, F.FIRST_CONTACT, S.IN_PROGRESS),
         (S.REQUESTED, S.REQUESTED, F.CONTACT_ATTEMPTED, S.IN_PROGRESS),
+        (S.ACCEPTED, S.ACCEPTED, F.DID_NOT_ATTEND, S.IN_PROGRESS),  # a no-show is not a closure
         (S.IN_PROGRESS, S.IN_PROGRESS, F.ON_HOLD, S.ON_HOLD),
         (S.ON_HOLD, S.ON_HOLD, F.RESUMED, S.IN_PROGRESS),
         (S.REQUESTED, S.REQUESTED, F.DECLINED, S.REQUESTED),  # the next prescriber is sought: the referrer's Task goes on
@@ -368,6 +385,21 @@ def test_an_offer_says_nothing_to_the_referrer() -> None:
     assert [one.id for one in result.changed] == [O1]
 
 
+@pytest.mark.parametrize(("about", "changed", "told"), [(H2, [H2, C], {Party.REFERRER}), (O1, [O1], {Party.PRESCRIBER})])
+def test_who_hears_of_a_missed_meeting_is_who_it_was_arranged_for(about: str, changed: list[str], told: set[Party]) -> None:
+    """The referrer of a meeting with the worker; the worker of an activity."""
+    result = apply(_with_everything_open(), update(F.DID_NOT_ATTEND, task_id=about))
+    assert isinstance(result, Applied)
+    assert ([one.id for one in result.changed], result.move.tells) == (changed, told)
+    assert all(one.open for one in result.changed)
+
+
+def test_what_can_be_said_of_an_offer_too_has_a_row_for_it() -> None:
+    assert OF_OFFERS.keys() <= MOVES.keys()
+    assert {move.about for move in OF_OFFERS.values()} == {Role.OFFER}
+    assert apply(_with_everything_open(), update(F.DID_NOT_ATTEND, Party.ASSET)) == Refused(Reason.NOT_PERMITTED), "the worker's own meeting"
+
+
 # --- every order of a few updates -----------------------------------------------------------------------------------------------------------
 
 # Histories as a prescriber's system would number them, each legal in its own order.
@@ -375,6 +407,7 @@ HISTORIES = [
     (F.ACCEPTED, F.FIRST_CONTACT, F.PLAN_AGREED, F.COMPLETED),
     (F.ACCEPTED, F.CONTACT_ATTEMPTED, F.CONTACT_ATTEMPTED, F.FAILED),
     (F.ACCEPTED, F.ON_HOLD, F.RESUMED, F.FIRST_CONTACT),
+    (F.ACCEPTED, F.CONTACT_ATTEMPTED, F.DID_NOT_ATTEND, F.FIRST_CONTACT),
     (F.ACCEPTED, F.FIRST_CONTACT, F.ON_HOLD, F.RESUMED, F.COMPLETED),
     (F.CONTACT_ATTEMPTED, F.FIRST_CONTACT, F.STEPPED_UP, F.PLAN_AGREED, F.HANDED_BACK),
     (F.ACCEPTED, F.FIRST_CONTACT, F.PLAN_AGREED),

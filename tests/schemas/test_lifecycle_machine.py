@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from schemas.events import FactType as F
-from schemas.lifecycle import MOVES, OPENS, Applied, Refused, Update, apply, asked_to_stop, open_referral
+from schemas.lifecycle import MOVES, OPENS, Applied, Move, Refused, Update, apply, asked_to_stop, open_referral
 from schemas.task import FINAL, Party, ReferralState, Role, TaskState
 from schemas.task import TaskStatus as S
 
@@ -24,7 +24,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.state = open_referral("r", "c")
         self.applied = 0
-        self.last: F | None = None
+        self.last: Move | None = None
         self.seen: dict[str, list[S]] = {"c": [S.REQUESTED]}
 
     def _send(self, update: Update) -> None:
@@ -32,7 +32,7 @@ class Life(RuleBasedStateMachine):
         result = apply(before, update)
         if not isinstance(result, Applied):
             return
-        self.state, self.last, self.applied = result.state, update.fact, self.applied + 1
+        self.state, self.last, self.applied = result.state, result.move, self.applied + 1
         for task in result.state.tasks:
             self.seen.setdefault(task.id, []).append(task.status)
         assert {task.id for task in result.changed} == _changed(before, result.state)
@@ -94,8 +94,8 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def the_referrer_sees_the_hand_over(self) -> None:
         """After a fact about a hand-over the coordination Task says the same, unless it says that it was asked to stop."""
-        if self.last in _MIRRORED and self.state.open and not asked_to_stop(self.state.coordination):
-            assert self.state.coordination.business == MOVES[self.last].business
+        if self.last is not None and self.last.about is Role.HAND_OVER and self.state.open and not asked_to_stop(self.state.coordination):
+            assert self.state.coordination.business == self.last.business
 
 
 def _changed(before: ReferralState, after: ReferralState) -> set[str]:

@@ -109,6 +109,7 @@ STILL = [
     # what was recorded last; the clock that runs then
     ((FactType.ACCEPTED,), Clock.FIRST_CONTACT),
     ((FactType.ACCEPTED, FactType.CONTACT_ATTEMPTED), Clock.FIRST_CONTACT),
+    ((FactType.ACCEPTED, FactType.DID_NOT_ATTEND), Clock.FIRST_CONTACT),
     ((FactType.ACCEPTED, FactType.FIRST_CONTACT), Clock.PROGRESS),
     ((FactType.ACCEPTED, FactType.ON_HOLD), Clock.PROGRESS),
 ]
