@@ -20,7 +20,7 @@ LONGEST_CELL = 20_000
 MONTH_FIRST = "month-first"
 _DATES = ("birth_date", "referred_on")
 _CONTROL = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}  # FHIR's strings hold none (R4 2.24.0.1)
-_BLANK = " \t\r\n\u00a0\u200b\u2060\ufeff"
+_BLANK = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "\u200b\u2060\ufeff"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,12 @@ def row(number: int = 1, profile: Profile | None = None, **cells: str) -> Inboun
 SOUND = {"name": "Non Prawf", "date of birth": "17/05/1948", "service": "social prescribing"}
 
 
+@pytest.mark.parametrize("blank", ["\u3000", "\u3000\u00a0\u2003", "\u2009\u200b"])
+def test_a_cell_of_odd_blanks_alone_is_empty(blank: str) -> None:
+    made = connector.translate(row(**SOUND, **{"NHS number": blank, "phone": blank, "postcode": blank}))
+    assert made == connector.translate(row(**SOUND, **{"NHS number": "", "phone": "", "postcode": ""}))
+
+
 # --- columns ----------------------------------------------------------------------------------------------------------------------------
 
 
