@@ -28,6 +28,11 @@ def held(reason: Reason, policy: Policy) -> Text:
     return text(key, reason=text(f"reason.{reason}"), minutes=str(policy.rules.alert_minutes))
 
 
+def no_agreement(policy: Policy) -> Text:
+    """Nothing was sent, because neither the person nor the sender's organisation agreed to it; who looks and how soon, and what to do."""
+    return text("answer.held.no-agreement", minutes=str(policy.rules.alert_minutes))
+
+
 def looked_at(reason: Reason, done: Text, policy: Policy) -> Text:
     """A risk in what a referrer says later, where whoever has the referral has it still or it is over: what to do now, then what was done."""
     key = f"answer.looked-at.{reason}" if f"answer.looked-at.{reason}" in keys() else "answer.looked-at"

@@ -38,7 +38,7 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What intake knows of a message beside its content."""
+    """What intake knows of a message beside its content. `agreement`: whether the sender's covers the prescriber service (`Profile`)."""
 
     client: str
     connector: str
@@ -46,6 +46,7 @@ class Arrival:
     received_at: datetime
     body: bytes = field(repr=False)
     trace: str | None = None
+    agreement: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class _Pending:
         task = fhir_task(self._tree, state.coordination, self.arrival.received_at)
         first = self._received(state, task)
         recorder = Recorder(self._locked(state), f"{self._cause}/{self.id}/held", self._source, clocks, causation=str(first.id))
-        reason = gravest(self.risk.reasons) if self.risk.result is Result.HOLD else None
+        reason = gravest(self.risk.reasons) if self.risk.result is Result.HOLD else Reason.CONSENT_UNCLEAR if self._nobody_agreed else None
         if reason is not None:
             recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value), tells=frozenset({Party.OPERATIONS}) if self._is_offer else None)
             task = fhir_task(self._tree, recorder.state.coordination, self.arrival.received_at)
@@ -134,6 +135,11 @@ class _Pending:
     def _is_offer(self) -> bool:
         """Nobody has asked for it yet: whoever sent the discharge is owed no word of it."""
         return self.fact.type is FactType.OFFERED
+
+    @property
+    def _nobody_agreed(self) -> bool:
+        """Neither the person nor, by an agreement, the sender's organisation: routing would hold it, so it is held and said at once."""
+        return self.arrival.agreement is False and self.referral.consent.direct_care is None
 
     @property
     def _cause(self) -> str:
@@ -189,6 +195,8 @@ class _Pending:
 
     def _words(self, reason: Reason | None, seconds: int) -> Text:
         minutes = max(1, seconds // 60)
+        if reason is not None and self.risk.result is not Result.HOLD:
+            return answers.no_agreement(self.maker.policy)
         if reason is not None:
             return answers.held(reason, self.maker.policy)
         return answers.practical(minutes) if self.risk.result is Result.PRACTICAL else answers.searching(minutes)

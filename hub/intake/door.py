@@ -92,7 +92,8 @@ class Intake:
         trace = current_trace()
         if message.received_at is None:
             raise ValueError("a message at a door has a time")
-        arrival = Arrival(client.id, registered.manifest.name, key, message.received_at, message.body, trace.traceparent if trace else None)
+        parent, agreement = trace.traceparent if trace else None, client.profile.covers_prescriber
+        arrival = Arrival(client.id, registered.manifest.name, key, message.received_at, message.body, parent, agreement)
         crash(f"{transport}.before_commit")
         if any(fact.type in BEGINS for fact in translation.facts):
             reply = await self._create(registered, message, translation, arrival)

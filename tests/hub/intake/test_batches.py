@@ -32,8 +32,10 @@ def table(*rows: str, header: str = HEADER) -> bytes:
 Lines = list[dict[str, Any]]  # Any: JSON
 
 
-async def upload(door: Door, content: bytes, client: str = "cymdeithas-tai", content_type: str = "text/csv") -> tuple[Reply, Lines]:
-    who = replace(CLIENT, id=client)
+async def upload(
+    door: Door, content: bytes, client: str = "cymdeithas-tai", content_type: str = "text/csv", agreed: bool | None = True
+) -> tuple[Reply, Lines]:
+    who = replace(CLIENT, id=client, profile=Profile(organisation_type="housing", sharing_agreement=agreed))
     message = InboundMessage(content, "POST /batch/referrals", {"content-type": content_type}, received_at=NOW, client=client, profile=who.profile)
     reply = await Batches(door.intake).receive(installed()["batch_csv"], message, who, "http")
     return reply, [json.loads(line) for line in b"".join(reply.parts).splitlines()]
@@ -65,6 +67,16 @@ async def test_the_same_file_twice_does_nothing_twice_and_a_corrected_one_makes_
     assert lines[2]["row"] == 3
     assert lines[2]["reference"]
     assert await referrals(door) == 4
+
+
+@pytest.mark.parametrize("agreed", [None, False])
+async def test_a_row_that_nobody_agreed_to_is_said_to_be_held_and_why(door: Door, agreed: bool | None) -> None:
+    reply, lines = await upload(door, table(GOOD[0], GOOD[1]), agreed=agreed)
+    assert (reply.status, [line["outcome"] for line in lines]) == (200, ["taken", "held", "held"])
+    assert next(warning["reason"] for warning in lines[1]["warnings"]) == "consent-unclear"
+    assert "no sharing agreement with your organisation is recorded" in lines[1]["text"]["en"]
+    assert "2 of them a person at the hub looks at first" in lines[0]["text"]["en"]
+    assert {row["held_reason"] for row in await door.book.fetch("SELECT held_reason FROM referral")} == {"consent-unclear"}
 
 
 async def test_a_file_that_a_spreadsheet_saved_anew_makes_nothing_new(door: Door) -> None:

@@ -24,13 +24,21 @@ from tests.hub.making import NOW, policy, service_request
 
 ID = UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
 CRISIS = {"note": [{"text": "He told me that he wants to kill himself tonight."}]}
+YES = {
+    "resourceType": "Consent", "id": "yes", "status": "active", "patient": {"reference": "#person"}, "provision": {"type": "permit"},
+    "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+    "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "DRC"}]}],
+    "policyRule": {"text": "Said by the person"},
+}  # fmt: skip
 COLD = {"note": [{"text": "No heating and no food in the house tonight."}]}
 
 
-def made(marks: frozenset[str] = frozenset(), key: str = "k", **more: Any) -> Made:
+def made(marks: frozenset[str] = frozenset(), key: str = "k", agreement: bool | None = None, **more: Any) -> Made:
     body = service_request(**{"identifier": [{"system": "https://gp.example.wales/referral", "value": "GP-1"}], **more})
     fact = fhir_rest.translate(InboundMessage(body, "POST /fhir/ServiceRequest", {}, received_at=NOW, client="gp")).facts[0]
-    return Maker(policy(), Places.load(), Sealing.from_secret(bytes(range(32)))).make(Arrival("gp", "fhir_rest", key, NOW, body), fact, ID, marks)
+    return Maker(policy(), Places.load(), Sealing.from_secret(bytes(range(32)))).make(
+        Arrival("gp", "fhir_rest", key, NOW, body, agreement=agreement), fact, ID, marks
+    )
 
 
 def _resources(payload: bytes) -> list[dict[str, Any]]:
@@ -68,6 +76,29 @@ def test_the_same_message_gives_the_same_ids() -> None:
     assert [event.id for event in one.referral.events] == [event.id for event in two.referral.events]
     assert [task.id for task in one.referral.state.tasks] == [task_id(ID, Role.COORDINATION, 1)]
     assert made(key="other").referral.events[0].id != one.referral.events[0].id
+
+
+@pytest.mark.parametrize(
+    ("agreement", "more", "held"),
+    [
+        (False, {}, "no-agreement"),  # neither the person nor the organisation agreed: what routing would find, said at once
+        (True, {}, None),
+        (None, {}, None),  # the NHS's own direct care
+        (False, {"contained_too": True}, None),  # the person said yes themselves
+        (False, COLD, "no-agreement"),
+        (False, CRISIS, "crisis"),  # the graver one is said
+    ],
+)
+def test_a_referral_that_nobody_agreed_to_is_held_at_once_and_its_sender_hears_why(agreement: bool | None, more: dict[str, Any], held: str | None) -> None:
+    given = dict(more)
+    if given.pop("contained_too", False):
+        given["contained"] = [*orjson.loads(service_request())["contained"], YES]
+    new = made(agreement=agreement, **given)
+    assert new.referral.held == {"no-agreement": Reason.CONSENT_UNCLEAR, "crisis": Reason.CRISIS, None: None}[held]
+    assert new.accepted.held == new.referral.held
+    assert ("no sharing agreement" in new.accepted.next_step.en) is (held == "no-agreement")
+    assert ("cytundeb rhannu" in new.accepted.next_step.cy) is (held == "no-agreement")
+    assert [item.kind for item in new.referral.items if item.reason == "consent-unclear"] == (["hold"] if held == "no-agreement" else [])
 
 
 def test_a_clear_referral_waits_for_routing() -> None:
