@@ -8,7 +8,8 @@ from connectors.hospital_hl7v2.answered import readings, says_yes
 from connectors.hospital_hl7v2.bundles import bundle_of, in_order, referral_in
 from connectors.hospital_hl7v2.findings import read_conditions, read_observations
 from connectors.hospital_hl7v2.patient import Death, death, read_patient
-from connectors.hospital_hl7v2.referral import notes, read_requester
+from connectors.hospital_hl7v2.providers import read_requester
+from connectors.hospital_hl7v2.referral import notes
 from connectors.hospital_hl7v2.source import Made, Source, fhir_identifiers, tidy
 from connectors.hospital_hl7v2.stays import places_of, read_stay, real_discharge, visit_of
 from schemas.events import FactType
@@ -91,5 +92,5 @@ def _made(source: Source) -> tuple[Made, ...]:
     }
     organizations = sum(one.resource["resourceType"] == "Organization" for one in requester)
     asked = Made(pv1.place, source.url("ServiceRequest"), tidy(request), {"": "MSH[1]-9", "authoredOn": "EVN[1]-2", "subject": "PID[1]", "note": "NTE[1]-3"})
-    rest = read_patient(source, organizations) + read_stay(source, "finished") + read_conditions(source) + read_observations(source)
+    rest = read_patient(source, organizations) + read_stay(source, "finished", happened="end") + read_conditions(source) + read_observations(source)
     return in_order((asked, *requester, *rest.made))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from enum import Enum
 
+from connectors.hospital_hl7v2.reached import address, points
 from connectors.hospital_hl7v2.source import (
+    NHS_NUMBER,
     ODS,
     Made,
     Reading,
@@ -26,10 +27,9 @@ from schemas.messages import Identifier
 from schemas.rejection import Issue, Reason
 
 _NAME_USE = {"L": "official", "D": "usual", "B": "old", "M": "maiden", "N": "nickname", "A": "anonymous", "T": "temp"}
-_ADDRESS_USE = {"H": "home", "P": "home", "L": "home", "B": "work", "O": "work", "C": "temp", "BA": "old"}
-_PHONE_USE = {"PRN": "home", "WPN": "work", "VHN": "temp", "ORN": "home"}
 _YES, _NO = ("Y", "YES", "T", "TRUE", "1"), ("N", "NO", "F", "FALSE", "0")
 _NOT_KNOWN = ("", "U", "UNK", "UNKNOWN", "NI", "ASKU", "NASK")  # table 0532 and as senders write it
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "lady"})
 
 
@@ -45,13 +45,14 @@ def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool 
     died, about_death = _deceased(pid, unclear_is_death)
     resource = {
         "resourceType": "Patient",
+        "meta": _protection(source),
         "identifier": fhir_identifiers(numbers(source, pid)),
         "name": _many(pid, 5, [_name(one) for one in pid.field(5).repetitions if not one.is_null]),
-        "telecom": _many(pid, 13, [*_phones(pid.field(13), "home"), *_phones(pid.field(14), "work")]),
+        "telecom": _many(pid, 13, [*points(pid.field(13), "home"), *points(pid.field(14), "work")]),
         **gender,
         **born,
         **died,
-        "address": _many(pid, 11, [_address(one) for one in pid.field(11).repetitions if not one.is_null]),
+        "address": _many(pid, 11, [address(one, source.today) for one in pid.field(11).repetitions if not one.is_null]),
         "communication": _language(source, pid.field(15)),
         "generalPractitioner": by_reference,
     }
@@ -61,9 +62,10 @@ def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool 
 
 
 def numbers(source: Source, pid: Segment) -> tuple[Identifier, ...]:
-    """Every number of PID-3, in order, each once."""
-    found = (person_identifier(source, one) for one in pid.field(3).repetitions)
-    return tuple(dict.fromkeys(one for one in found if one))
+    """Every number of PID-3, in order, each once; then what the fields of older versions (PID-2, PID-4) call an NHS number."""
+    found = [person_identifier(source, one) for one in pid.field(3).repetitions]
+    older = [person_identifier(source, one) for number in (2, 4) for one in pid.field(number).repetitions]
+    return tuple(dict.fromkeys(one for one in (*found, *(one for one in older if one and one.system == NHS_NUMBER)) if one))
 
 
 class Death(Enum):
@@ -102,6 +104,12 @@ def _deceased(pid: Segment, unclear_is_death: bool) -> tuple[JsonObject, list[Is
     if said in (Death.YES, Death.NO) or (said is Death.UNCLEAR and unclear_is_death):
         return {"deceasedBoolean": said is not Death.NO}, odd
     return ({"_deceasedBoolean": absent()} if when.is_null or flag.is_null else {}), odd
+
+
+def _protection(source: Source) -> JsonObject:
+    """PD1-12: the address may not be passed on."""
+    is_protected = source.message.first("PD1").component(12).upper() in _YES
+    return {"security": [coding(_CONFIDENTIALITY, "R", "restricted")]} if is_protected else {}
 
 
 def _sources(pid: Segment, count: int) -> dict[str, str]:
@@ -150,30 +158,6 @@ def _name(said: Repetition) -> JsonObject:
             "suffix": [clean(suffix)] if suffix else [],
         }
     )
-
-
-def _address(said: Repetition) -> JsonObject:
-    """XAD: two lines, city, county, postcode, country; a bad address (BA) is an old one."""
-    lines = [clean(said.component(number)) for number in (1, 2)]
-    parts = {name: clean(said.component(number)) for name, number in (("city", 3), ("district", 4), ("postalCode", 5), ("country", 6))}
-    if not any(lines) and not any(parts.values()):
-        return {}
-    return tidy({"use": _ADDRESS_USE.get(said.component(7).upper()), "line": [one for one in lines if one], **parts})
-
-
-def _phones(said: Field, use: str) -> Iterator[JsonObject]:
-    """XTN, in any of its forms: the number whole, in parts, or as free text; an e-mail address in component 4 or in the number's place."""
-    for one in said.repetitions:
-        if mail := one.component(4) or (one.component(1) if "@" in one.component(1) else ""):
-            yield {"system": "email", "value": clean(mail)}
-        number = next((text for text in _number_forms(one) if sum(map(str.isdigit, text)) >= 5), None)
-        if number and "@" not in number:
-            kind = "mobile" if one.component(3).upper() == "CP" else _PHONE_USE.get(one.component(2).upper(), use)
-            yield {"system": "phone", "value": clean(number), "use": kind}
-
-
-def _number_forms(one: Repetition) -> Iterable[str]:
-    yield from (one.component(1), one.component(12), f"{one.component(6)}{one.component(7)}", one.component(9), one.component(10))
 
 
 def _language(source: Source, said: Field) -> list[JsonObject]:

@@ -28,6 +28,7 @@ MOVED = {
     "A12": ("undone", "in-progress"),
     "A13": ("undone", "in-progress"),
 }
+_HAPPENED = {"A01": "start", "A03": "end"}
 DETAILS = frozenset({"A08", "A28", "A31"})
 MERGED = "A40"
 # Merges, moves and changes of numbers beside A40 (HL7 v2 chapter 3.3 and 3.6, some for backward compatibility alone): not read, but named.
@@ -43,7 +44,7 @@ def person_facts(source: Source, trigger: str, message: InboundMessage) -> Trans
     reading = read_patient(source)
     moved = trigger in MOVED
     if moved:
-        reading += read_stay(source, MOVED[trigger][1])
+        reading += read_stay(source, MOVED[trigger][1], happened=_HAPPENED.get(trigger))
     made = in_order(reading.made if trigger != MERGED else (_with_links(reading.made[0], _old_numbers(source)), *reading.made[1:]))
     bundles = [(kind, reason, bundle_of(source, kind, made, "Encounter" if reason and moved else "Patient", reason)) for kind, reason in kinds]
     said = _known(source, made, bundles[0][2])
@@ -93,7 +94,10 @@ def _old_numbers(source: Source) -> tuple[Identifier, ...]:
 
 
 def _with_links(patient: Made, old: Iterable[Identifier]) -> Made:
-    links = [{"other": {"identifier": one}, "type": "replaces"} for one in fhir_identifiers(old)]
+    """With what it replaces: the old numbers but those that survive, which both persons had."""
+    stays = patient.resource.get("identifier", [])
+    found = fhir_identifiers(old)
+    links = [{"other": {"identifier": one}, "type": "replaces"} for one in [one for one in found if one not in stays] or found]
     return Made(patient.place, patient.url, {**patient.resource, "link": links}, patient.sources)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
+from connectors.hospital_hl7v2.providers import asked, read_requester
 from connectors.hospital_hl7v2.source import (
-    ODS,
     Made,
     Reading,
     Source,
@@ -16,14 +15,12 @@ from connectors.hospital_hl7v2.source import (
     entity_identifier,
     fhir_identifiers,
     first,
-    register_identifier,
     tidy,
 )
 from connectors.hospital_hl7v2.stays import expected_discharge, is_on_ward
-from schemas.codes.hl7 import priority_of, provider_role_of, referral_status_of
+from schemas.codes.hl7 import local_priority_of, priority_of, referral_status_of
 from schemas.fhir.build import JsonObject
 from schemas.hl7v2 import Repetition, Segment, dates
-from schemas.identifiers import OdsCode
 from schemas.messages import Identifier
 from schemas.rejection import Issue, Reason
 
@@ -51,7 +48,7 @@ def read_request(source: Source, encounter: bool = False) -> Reading:
     status, about_status = _status(rf1)
     written, about_dates = _written(source)
     requester = read_requester(source)
-    asked = _asked(source, sum(one.resource["resourceType"] == "Practitioner" for one in requester))
+    whom = asked(source, sum(one.resource["resourceType"] == "Practitioner" for one in requester))
     resource = {
         "resourceType": "ServiceRequest",
         "identifier": fhir_identifiers(referral_identifiers(source)),
@@ -65,14 +62,14 @@ def read_request(source: Source, encounter: bool = False) -> Reading:
         "occurrenceDateTime": expected_discharge(source) if encounter and is_on_ward(source) else None,
         "authoredOn": written,
         "requester": {"reference": requester[0].url} if requester else None,
-        "performer": [{"reference": one.url} for one in asked],
+        "performer": [{"reference": one.url} for one in whom],
         "reasonCode": [_reason(source, one) for one in rf1.field(10).repetitions if concept(source, one)],
         "note": [{"text": said} for _, said in notes(source)],
     }
     sources = {"": rf1.at(), "subject": "PID[1]", "priority": rf1.at(2), "code": rf1.at(3), "authoredOn": rf1.at(7), "reasonCode": rf1.at(10)}
     sources |= {f"category[{place}]": obr.at(4) for place, obr in enumerate(_orders_of(source))} | {"note": "NTE[1]-3", "identifier": rf1.at(6)}
     made = Made(rf1.place, source.url("ServiceRequest"), tidy(resource), sources)
-    return Reading((made, *requester, *asked), (*about_priority, *about_status, *about_dates))
+    return Reading((made, *requester, *whom), (*about_priority, *about_status, *about_dates))
 
 
 def withdrawn(source: Source) -> tuple[Issue, ...]:
@@ -92,11 +89,15 @@ def notes(source: Source) -> list[tuple[int, str]]:
 
 
 def _priority(rf1: Segment) -> tuple[str | None, list[Issue]]:
+    """Table 0280, or what British sites write in its place; a code of the table wins over its words, but that of "soon" is no "stat"."""
     code, words = rf1.component(2), rf1.component(2, 2)
     if not code and not words:
         return None, []
-    if known := priority_of(code):
-        return known, []
+    known, local = priority_of(code), local_priority_of(code, words)
+    if known == "stat" and local == "asap":  # S^Soon
+        return local, []
+    if known or local:
+        return known or local, []
     shouted = [Issue(Reason.PRIORITY_TEXT, rf1.at(2))] if _URGENT.search(f"{code} {words}") else []
     return None, [Issue(Reason.CODE_UNKNOWN, rf1.at(2)), *shouted]
 
@@ -154,79 +155,3 @@ def _orders(source: Source) -> list[JsonObject]:
 def _is_document(said: Repetition) -> bool:
     """LOINC names documents and measurements, never a service; other codes by their words."""
     return said.component(3).upper() in ("LN", "LOINC") or bool(_DOCUMENT.search(f"{said.component(1)} {said.component(2)}"))
-
-
-# --- PRD --------------------------------------------------------------------------------------------------------------------------------
-
-
-def _providers(source: Source, role: str) -> Iterator[Segment]:
-    for prd in source.message.segments("PRD"):
-        if any(provider_role_of(one.component(1)) == role for one in prd.field(1).repetitions):
-            yield prd
-
-
-def read_requester(source: Source) -> tuple[Made, ...]:
-    """PRD with role RP as PractitionerRole, Practitioner and Organization; without one the sending facility (MSH-4)."""
-    prd = next(_providers(source, "referring"), None)
-    segment = prd or source.message.header
-    code, name = (_code_of(prd), _place_of(prd)) if prd else (None, "")
-    facility = source.message.header.component(4)
-    if code is None and not name:
-        code, name = OdsCode.read(facility), facility if OdsCode.read(facility) is None else ""
-    known_by = [{"system": ODS, "value": code.value}] if code else []
-    organization = tidy({"resourceType": "Organization", "identifier": known_by, "name": clean(name)})
-    person = _practitioner(source, prd) if prd else None
-    role = {
-        "resourceType": "PractitionerRole",
-        "practitioner": source.reference("Practitioner") if person else None,
-        "organization": source.reference("Organization") if len(organization) > 1 else None,
-    }
-    made = [Made(segment.place, source.url("PractitionerRole"), tidy(role), {"": segment.at()})]
-    made += [Made(segment.place, source.url("Practitioner"), person, {"": segment.at(2)})] if person else []
-    made += [Made(segment.place, source.url("Organization"), organization, {"": segment.at(4)})] if len(organization) > 1 else []
-    return tuple(made) if len(made) > 1 else ()
-
-
-def _asked(source: Source, practitioners: int) -> tuple[Made, ...]:
-    """PRD with role RT: a person by name, or a service; `practitioners` stand before them in the message."""
-    made: list[Made] = []
-    for prd in _providers(source, "referred-to"):
-        resource = _practitioner(source, prd) if prd.component(2, 2) else _service(source, prd)
-        if resource:
-            kind = resource["resourceType"]
-            before = sum(one.resource["resourceType"] == kind for one in made) + (practitioners if kind == "Practitioner" else 0)
-            sources = {"": prd.at(), "specialty": prd.at(2), "name": prd.at(2)}
-            made.append(Made(prd.place, source.url(kind, before + 1), resource, sources))
-    return tuple(made)
-
-
-def _service(source: Source, prd: Segment) -> JsonObject | None:
-    """The service that is asked, by name, place and organisation. What they say, and a further code of PRD-1, is its specialty."""
-    numbers = [{"system": ODS, "value": code.value}] if (code := _code_of(prd)) else []
-    words = list(dict.fromkeys(clean(said) for said in (prd.component(2), prd.component(4), prd.component(10)) if said))
-    special = [kind for one in prd.field(1).repetitions if not provider_role_of(one.component(1)) and (kind := concept(source, one))]
-    made = {"identifier": numbers, "specialty": [*special, *({"text": said} for said in words)], "name": words[0] if words else None}
-    return {"resourceType": "HealthcareService", **tidy(made)} if tidy(made) else None
-
-
-def _practitioner(source: Source, prd: Segment) -> JsonObject | None:
-    name = tidy(
-        {
-            "family": clean(prd.component(2)),
-            "given": [clean(prd.component(2, 2))] if prd.component(2, 2) else [],
-            "prefix": [clean(prd.component(2, number)) for number in (4, 5) if prd.component(2, number)],
-        }
-    )
-    known_by = fhir_identifiers(found for one in prd.field(7).repetitions if (found := register_identifier(source, one)))
-    made = tidy({"resourceType": "Practitioner", "identifier": known_by, "name": [name] if name else []})
-    return made if name else None
-
-
-def _code_of(prd: Segment) -> OdsCode | None:
-    """The organisation's code: PRD-4 facility or, as some senders write, bed (`^^7A3C7`), or PRD-10's identifier."""
-    said = (prd.component(4, 4), prd.component(4, 3), prd.component(10, 10), prd.component(10, 3))
-    return next((code for one in said if any(map(str.isdigit, one)) and (code := OdsCode.read(one))), None)
-
-
-def _place_of(prd: Segment) -> str:
-    return prd.component(10) or prd.component(3) or prd.component(4)

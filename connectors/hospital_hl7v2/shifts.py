@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.hl7v2 import Message, Segment, dates
-from schemas.identifiers import Postcode
+from schemas.identifiers import NhsNumber, Postcode
 from schemas.rejection import Issue, Reason
 
 
@@ -25,6 +25,9 @@ def _of_person(pid: Segment) -> Iterator[Issue]:
         yield from (_said(pid, number) for number in (10, 12) if Postcode.read(pid.component(number, 5)))
     if pid.field(7).is_empty:
         yield from (_said(pid, number) for number in (6, 8) if dates.is_timestamp(pid.component(number)))
+    social, own = NhsNumber.read(pid.component(19)), {"".join(one.component(1).split()) for one in pid.field(3).repetitions}
+    if social and social.usable and social.value not in own:  # the American social security number's field
+        yield _said(pid, 19)
 
 
 def _said(segment: Segment, number: int) -> Issue:

@@ -107,9 +107,12 @@ def entity_identifier(source: Source, entity: Repetition) -> Identifier | None:
 def register_identifier(source: Source, number: Repetition) -> Identifier | None:
     """A PLN: a professional's number in its register (`C1234567^GMC`), else in the sender's own words."""
     value, kind, other = (number.component(place) for place in (1, 2, 3))
-    named = next((one.upper() for one in (kind, other) if one.upper() in _REGISTERS), None)
-    system = f"https://fhir.hl7.org.uk/Id/{named.lower()}-number" if named else source.system(kind, other)
-    return Identifier(system, value) if value else None
+    return Identifier(register_system(kind) or register_system(other) or source.system(kind, other), value) if value else None
+
+
+def register_system(name: str) -> str | None:
+    """FHIR's system of a professional register; None for what is none."""
+    return f"https://fhir.hl7.org.uk/Id/{name.lower()}-number" if name.upper() in _REGISTERS else None
 
 
 def fhir_identifiers(found: Iterable[Identifier]) -> list[JsonObject]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,8 @@ SHIFTED = "pv1-shifted"
 WARD = "ward"
 """The dialect of a sender that refers only people who are on its wards now."""
 _CLASS = {"I": "IMP", "O": "AMB", "E": "EMER"}
+_DIED = re.compile(r"\b(?:died|dead|deceased|death|expired|bu farw|wedi marw|marwolaeth)\b|^exp$")
+_NOT_SO = re.compile(r"\b(?:not|no|nid|dim|ddim|alive|fyw)\b")
 _NO_DISCHARGE = (Ending.MOVED, Ending.NOT_DISCHARGED, Ending.DIED, Ending.STILLBIRTH)
 
 
@@ -91,17 +94,25 @@ def real_discharge(source: Source) -> bool:
 
 
 def ended_in_death(source: Source) -> bool:
-    """Whether a destination or method in PV1-36 or PV1-37 is a death, or one that clearly stands a field or two beside them.
+    """Whether a destination or method in PV1-36 or PV1-37 is a death, in its code or its words (20 is "expired" in HL7's table 0112 and a care home in
+    Wales), or one that clearly stands a field or two beside them.
 
     A destination of death is like no code of the neighbouring fields; a method counts there where the destination stands next to it.
     """
     pv1 = source.message.first("PV1")
+    if any(_died_in_words(pv1, number) for number in (36, 37)):
+        return True
     early, before, destination, method, after = (pv1.component(number) for number in (34, 35, 36, 37, 38))
     if any(map(_is_death, (destination, method))):
         return True
     if any(destination_known(code) and _is_death(code) for code in (early, before, after)):
         return True
     return (destination_known(destination) and not method and _is_death(before)) or (destination_known(method) and not destination and _is_death(after))
+
+
+def _died_in_words(pv1: Segment, number: int) -> bool:
+    words = " ".join((pv1.component(number), pv1.component(number, 2))).strip().casefold()
+    return bool(_DIED.search(words)) and not _NOT_SO.search(words)
 
 
 def _is_death(code: str) -> bool:
@@ -113,8 +124,9 @@ def _ending(code: str) -> Ending:
     return (discharge(code, None) if destination_known(code) else discharge(None, code)).ending
 
 
-def read_stay(source: Source, status: str, moved_at: bool = True) -> Reading:
-    """The Encounter of PV1. `status` is FHIR's; `moved_at`: also when and where it ended, which a referral from a clinic does not need."""
+def read_stay(source: Source, status: str, moved_at: bool = True, happened: str | None = None) -> Reading:
+    """The Encounter of PV1. `status` is FHIR's; `moved_at`: also when and where it ended, which a referral from a clinic does not need;
+    `happened`: whether what happened (EVN-6) is the stay's `start` or `end`, where PV1 does not say when that was."""
     pv1, visit = source.message.first("PV1"), visit_of(source)
     resource: JsonObject = {
         "resourceType": "Encounter",
@@ -125,7 +137,7 @@ def read_stay(source: Source, status: str, moved_at: bool = True) -> Reading:
     }
     warnings: list[Issue] = []
     if moved_at:
-        period, warnings = _period(source)
+        period, warnings = _period(source, happened)
         ward = first(pv1.field(3))
         where = ", ".join(clean(part) for part in ward.components if part.strip()) if ward and not ward.is_null else ""
         resource |= {"period": period, "location": [{"location": {"display": where}}] if where else [], "hospitalization": _went_to(source)}
@@ -141,15 +153,16 @@ def _class(pv1: Segment) -> JsonObject:
     return coding("http://terminology.hl7.org/CodeSystem/v2-0004", code) if code else absent()
 
 
-def _period(source: Source) -> tuple[JsonObject, list[Issue]]:
-    pv1, where = source.message.first("PV1"), places_of(source)
+def _period(source: Source, happened: str | None) -> tuple[JsonObject, list[Issue]]:
+    pv1, evn, where = source.message.first("PV1"), source.message.first("EVN"), places_of(source)
     found: JsonObject = {}
     warnings = []
     for name, number in (("start", where.begun), ("end", where.ended)):
-        if said := pv1.component(number):
+        segment, at = (evn, 6) if name == happened and not pv1.component(number) else (pv1, number)
+        if said := segment.component(at):
             moment = dates.fhir_date_time(said)
             if moment is None:
-                warnings.append(Issue(Reason.DATE_IMPOSSIBLE, pv1.at(number)))
+                warnings.append(Issue(Reason.DATE_IMPOSSIBLE, segment.at(at)))
             else:
                 found[name] = moment
     if found.get("start", "")[:10] > found.get("end", "9999")[:10]:
@@ -159,9 +172,10 @@ def _period(source: Source) -> tuple[JsonObject, list[Issue]]:
 
 def _went_to(source: Source) -> JsonObject | None:
     pv1, where = source.message.first("PV1"), places_of(source)
-    codes = [code for number in (where.destination, where.method) if (code := pv1.component(number))]
+    codes = [code for number in (where.destination, where.method) if (code := pv1.component(number)) and not _died_in_words(pv1, number)]
+    words = [clean(pv1.component(number, 2) or pv1.component(number)) for number in (36, 37) if _died_in_words(pv1, number)]
     if not codes:
-        return None
+        return {"dischargeDisposition": {"text": words[0]}} if words else None
     written = [coding(METHOD_SYSTEM if not destination_known(code) and method_known(code) else DESTINATION_SYSTEM, code) for code in codes]
     return {"dischargeDisposition": {"coding": [one for place, one in enumerate(written) if one not in written[:place]]}}
 

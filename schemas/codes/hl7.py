@@ -10,6 +10,11 @@ def priority_of(code: str) -> str | None:
     return _look_up("priority", code)
 
 
+def local_priority_of(code: str, words: str) -> str | None:
+    """RF1-2 as British sites write it: its words where they are a priority's name, else, where it has none, its code."""
+    return _look_up("priority_local", words or code)
+
+
 def referral_status_of(code: str) -> str | None:
     """Table 0283, said by a referrer → ServiceRequest.status."""
     return _look_up("referral_status", code)
