@@ -40,6 +40,7 @@ def list_(as_json: AsJson = False, language: In = "en") -> None:
             typer.echo(orjson.dumps(items.as_dict(one), option=orjson.OPT_SORT_KEYS))
     elif found:
         console().print(items.listed(found, language))
+        console().print(say("worklist.masked", language, item=say("worklist.an-item", language)), style="dim")
     else:
         typer.echo(say("worklist.empty", language))
 
@@ -61,7 +62,7 @@ def show(
 
     found, told, note, person = at_the_record(work)
     if as_json:
-        typer.echo(orjson.dumps(items.as_dict(found, told, person), option=orjson.OPT_SORT_KEYS))
+        typer.echo(orjson.dumps(items.as_dict(found, person), option=orjson.OPT_SORT_KEYS))
         return
     out = console()
     for part in items.shown(found, told, note, person, language):

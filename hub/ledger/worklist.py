@@ -14,8 +14,8 @@ from hub.ledger.rows import audit_rows, insert_audit
 from hub.ledger.sealing import NotReadable, Sealing
 
 _ITEMS = """
-SELECT w.*, r.ref, r.client, r.priority, r.area, r.needs, r.deadline_at, r.sealing_key, now() AS now
-FROM worklist_item w JOIN referral r ON r.id = w.referral_id
+SELECT w.*, r.ref, r.client, r.priority, r.area, r.needs, r.deadline_at, r.sealing_key, d.recipient, now() AS now
+FROM worklist_item w JOIN referral r ON r.id = w.referral_id LEFT JOIN delivery d ON d.id = w.id
 """
 _OPEN = f"{_ITEMS} WHERE w.closed_at IS NULL ORDER BY w.alert_at NULLS LAST, w.opened_at"
 _CALLED = f"{_ITEMS} WHERE w.id::text LIKE $1 || '%' ORDER BY w.id LIMIT 2"
@@ -32,7 +32,8 @@ _WORDS = "SELECT recipient, fact, body FROM delivery WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item with what is known of its referral; no person's data. `now` is the database's time; `note` rests sealed."""
+    """One item with what is known of its referral; no person's data. `now` is the database's time; `note` rests sealed; `recipient` is whom a
+    `tell-by-hand` is for: a client's or prescriber's id, `person` or `professional`."""
 
     id: UUID
     referral_id: UUID
@@ -50,6 +51,7 @@ class Item:
     now: datetime
     note: str | None = field(default=None, repr=False)
     sealing_key: bytes | None = field(default=None, repr=False)
+    recipient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +129,5 @@ def _item(row: Record) -> Item:
     return Item(
         row["id"], row["referral_id"], row["ref"], row["kind"], row["reason"], row["opened_at"], row["alert_at"], row["closed_at"], row["client"],
         row["priority"], row["area"], tuple(row["needs"]), row["deadline_at"], row["now"], row["note"], row["sealing_key"],
+        row["recipient"],
     )  # fmt: skip

@@ -24,6 +24,7 @@ from hub.operations.telling import item_reason
 from hub.telemetry import mask
 from schemas.fhir.contact import Caution, read_caution
 from schemas.identifiers import ReferralRef
+from schemas.rejection import Reason
 from schemas.words import keys
 
 _LONGEST_WHY = 80
@@ -95,30 +96,34 @@ def shown(item: Item, told: ToTell | None, note: str | None, person: Person | No
         yield Text(say("worklist.closed-already", language))
     needs = ", ".join(reason_words(need, language) for need in item.needs) or "–"
     yield Text(f"{say('ops.client', language)} {item.client}; {known('priority', item.priority, language)}; {item.area or '–'}; {needs}")
-    who = told.recipient if told else "–"
+    who = _whom(item.recipient, language)
     yield Text(say(f"worklist.do.{_to_do(item)}", language, item=str(item.id)[:8], who=who), style="bold")
     if told is not None:
         yield Text(f"{say('worklist.say', language)}: {words_to_say(told, language)}")
     if note:
         yield Text(f"{say('worklist.note', language)}: {note}")
-    if person is not None:
+    if person is None:
+        yield Text(say("worklist.masked", language, item=str(item.id)[:8]), style="dim")
+    else:
         yield Text(say("worklist.unmasked", language), style="red")
         yield from (Text(f"  {say(key, language)}: {value}") for key, value in person.rows)
 
 
-def as_dict(item: Item, told: ToTell | None = None, person: Person | None = None) -> JsonObject:
+def as_dict(item: Item, person: Person | None = None) -> JsonObject:
     """One item for programs; `person` null unless it was asked for."""
     waited, sounded = int((item.now - item.opened_at).total_seconds()), bool(item.alert_at and item.alert_at <= item.now)
     return {
         "alarm_at": iso(item.alert_at), "area": item.area, "client": item.client, "closed_at": iso(item.closed_at), "deadline_at": iso(item.deadline_at),
         "id": str(item.id), "kind": item.kind, "needs": list(item.needs), "opened_at": iso(item.opened_at), "overdue": sounded,
         "person": {key.removeprefix("worklist."): value for key, value in person.rows} if person else None, "priority": item.priority, "reason": item.reason,
-        "ref": item.ref, "referral": str(item.referral_id), "tell": told.recipient if told else None, "waiting_s": waited,
+        "ref": item.ref, "referral": str(item.referral_id), "tell": item.recipient, "waiting_s": waited,
     }  # fmt: skip
 
 
 def kind_words(item: Item, language: Language) -> str:
-    """What kind of item it is."""
+    """What kind of item it is; of a message that a person must give, to whom."""
+    if item.kind == "tell-by-hand" and item.recipient:
+        return say("worklist.tell", language, who=_whom(item.recipient, language))
     return say(f"worklist.kind.{_kind(item)}", language)
 
 
@@ -153,8 +158,15 @@ def _kind(item: Item) -> str:
     return item.kind if f"worklist.kind.{item.kind}" in keys() else "other"
 
 
+def _whom(recipient: str | None, language: Language) -> str:
+    """Somebody without a system by who they are; a client or a prescriber by its id."""
+    return known("worklist.whom", recipient, language) if recipient in ("person", "professional") else recipient or "–"
+
+
 def _to_do(item: Item) -> str:
-    """A hold that only the person's own yes can end says so."""
+    """A hold that only the person's own yes can end says so, and who else has to be spoken with."""
+    if item.kind == "hold" and item.reason == Reason.CHILD_ALONE:
+        return "hold-child"
     return "hold-ask" if item.kind == "hold" and item.reason in ASKS else _kind(item)
 
 

@@ -133,6 +133,31 @@ async def test_a_risk_that_was_dealt_with_goes_on_with_its_prescriber(opened: Re
     assert (row["awaits"], row["owner"], row["clock"], row["version"]) == ("prescriber", "p-9", "progress", 3)  # no fact: nothing happened to the referral
 
 
+async def test_items_that_differ_only_in_whom_to_tell_are_told_apart_and_the_masking_is_said(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+    (event,) = await opened.fetch("SELECT id FROM event WHERE referral_id = $1", referral)
+    for whom in ("person", "professional", GP):
+        await opened.fetch(_UNTOLD, referral, event["id"], whom)
+    await opened.fetch("INSERT INTO worklist_item (id, referral_id, kind, reason) SELECT id, referral_id, 'tell-by-hand', 'held' FROM delivery")
+    listed = (await hub("worklist", "list")).out
+    assert [who in listed for who in ("the person must be told", "the professional who referred must be told", f"{GP} must be told")] == [True] * 3
+    assert "--unmask WHY" in listed
+    welsh = (await hub("worklist", "list", "--language", "cy")).out
+    assert [who in welsh for who in ("wrth y person", "wrth y gweithiwr proffesiynol", f"wrth {GP}", "--unmask PAM")] == [True] * 4
+    rows = (await hub("worklist", "list", "--json")).lines
+    assert {row["tell"] for row in rows} == {"person", "professional", GP}
+    item = next(row["id"] for row in rows if row["tell"] == "professional")
+    shown = (await hub("worklist", "show", item)).out
+    assert ("Ring the professional who referred" in shown, "--unmask WHY" in shown) == (True, True)
+    assert "shows them" not in (await hub("worklist", "show", item, "--unmask", "to ring them")).out
+
+
+_UNTOLD = """
+INSERT INTO delivery (id, referral_id, event_id, fact, recipient, party, connector, transport, message_key, content_type, sequence, next_attempt_at)
+VALUES (gen_random_uuid(), $1, $2, 'referral.held.v1', $3, 'referrer', 'person', 'hand', 'k', 'application/json', 1, now())
+"""
+
+
 async def test_what_must_be_told_by_hand_shows_whom_to_ring_and_the_words(opened: Record, hub: Commands) -> None:
     referral = await opened.create()
     event = await opened.value("SELECT id FROM event WHERE referral_id = $1", referral)
