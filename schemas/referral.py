@@ -82,23 +82,28 @@ def who_is_enough(referral: Referral) -> bool:
 
 
 def read_referral(
-    bundle: JsonObject, source_default: str, profile: Profile, received_at: datetime | None = None, as_sent: JsonObject | None = None
+    bundle: JsonObject | Message,
+    source_default: str,
+    profile: Profile,
+    received_at: datetime | None = None,
+    as_sent: JsonObject | Message | None = None,
 ) -> tuple[Referral, tuple[Issue, ...]]:
-    """The referral of a message bundle, and a warning for each thing that was left out or not trusted.
+    """The referral of a message bundle, and a warning for each thing that was left out or not trusted. Bundles of which a Message was made
+    already may be given as that.
 
     `as_sent` is the bundle before anything was left out of it: risk, consent and death are heard there whatever is wrong with their shape.
     Without `received_at` the rules that need the time do not run, which is a warning too. Raises Rejected with every reason at once:
     no-referral, invariant, wrong-service, no-identity.
     """
-    message = Message(bundle)
-    sent = message if as_sent is None else Message(as_sent)
+    message = _message(bundle)
+    sent = message if as_sent is None else _message(as_sent)
     request = message.first("ServiceRequest")
     if request is None:
         raise Rejected(Reason.NO_REFERRAL, (Issue(Reason.NO_REFERRAL, "Bundle.entry"),))
     person, about_person = read_person(message, request, received_at.astimezone(UTC).date() if received_at else None, sent)
     source, about_source = read_source(request, profile.organisation_type, source_default)
     narrative = read_narrative(message)
-    other_words = _other_words(bundle if as_sent is None else as_sent, narrative)
+    other_words = _other_words(sent, narrative)
     priority, about_priority = read_priority(request, narrative + other_words)
     needs, about_needs = read_needs(message, request)
     flags, about_flags = read_flags(sent)
@@ -122,8 +127,12 @@ def read_referral(
     return referral, (*about_person, *about_source, *about_priority, *about_needs, *about_flags, *about_times)
 
 
-def _other_words(bundle: JsonObject, narrative: tuple[str, ...]) -> tuple[str, ...]:
-    said = said_in(entry.get("resource") for entry in objects(bundle.get("entry")))
+def _message(bundle: JsonObject | Message) -> Message:
+    return bundle if isinstance(bundle, Message) else Message(bundle)
+
+
+def _other_words(sent: Message, narrative: tuple[str, ...]) -> tuple[str, ...]:
+    said = said_in(entry.get("resource") for entry in objects(sent.bundle.get("entry")))
     return tuple(word for word in said if word not in narrative)
 
 

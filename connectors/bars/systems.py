@@ -50,4 +50,6 @@ def meant(system: str) -> str | None:
 
 def is_one(system: str, wanted: str) -> bool:
     """Whether a system as sent is the wanted one, however it is spelt."""
-    return system == wanted or plain(system) == plain(wanted)
+    if system == wanted or (system in _KNOWN and wanted in _KNOWN):
+        return system == wanted
+    return plain(system) == plain(wanted)

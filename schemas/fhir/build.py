@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -62,12 +61,16 @@ def uuid_of_digest(digest: str, resource_type: str, ordinal: int) -> str:
 
 def entries(message: bytes, resources: Iterable[tuple[str | None, JsonObject]]) -> tuple[Entry, ...]:
     """Entries in the order given; a resource that came with no fullUrl gets `message_uuid` of its type and place among that type."""
-    counted: Counter[str] = Counter()
+    return _entries(digest_of(message), resources)
+
+
+def _entries(digest: str, resources: Iterable[tuple[str | None, JsonObject]]) -> tuple[Entry, ...]:
+    counted: dict[str, int] = {}
     made = []
     for full_url, resource in resources:
         kind = str(resource["resourceType"])
-        counted[kind] += 1
-        made.append(Entry(full_url or message_uuid(message, kind, counted[kind]), resource))
+        counted[kind] = ordinal = counted.get(kind, 0) + 1
+        made.append(Entry(full_url or uuid_of_digest(digest, kind, ordinal), resource))
     return tuple(made)
 
 
@@ -101,9 +104,10 @@ def message(
 
     `focus` is the resource type that the fact is about: its first resource, if there is one.
     """
-    made = entries(body, resources)
+    digest = digest_of(body)
+    made = _entries(digest, resources)
     about = [entry.full_url for entry in made if entry.resource["resourceType"] == focus][:1]
-    header = Entry(message_uuid(body, "MessageHeader", 1), message_header(fact, connector, about, reason))
+    header = Entry(uuid_of_digest(digest, "MessageHeader", 1), message_header(fact, connector, about, reason))
     return message_bundle(header, made)
 
 

@@ -27,7 +27,7 @@ def broken(resource: JsonObject, beside: frozenset[object] | None = None) -> lis
     """
     walk = _Walk(resource, beside or frozenset())
     walk.into(resource, (), "")
-    if beside is None:
+    if beside is None and "contained" in resource:
         walk.found += _domain(resource, walk.references)
     for rule, breaks, element in _OF_TYPE.get(walk.kind, ()):
         if breaks(resource):
@@ -37,7 +37,9 @@ def broken(resource: JsonObject, beside: frozenset[object] | None = None) -> lis
 
 def contained_ids(resource: JsonObject) -> frozenset[object]:
     """The ids of what a resource contains: what `#id` may name in it and in them."""
-    return frozenset(str(inner["id"]) for inner in _objects(resource.get("contained")) if "id" in inner)
+    if "contained" not in resource:
+        return frozenset()
+    return frozenset(str(inner["id"]) for inner in _objects(resource["contained"]) if "id" in inner)
 
 
 def _objects(node: object) -> list[JsonObject]:
@@ -49,6 +51,7 @@ _INTEGERS = frozenset(
     {"rank", "count", "countMax", "frequency", "frequencyMax", "minutesDuration", "valueInteger", "valuePositiveInt", "valueUnsignedInt",
      "multipleBirthInteger", "size", "total"}
 )  # fmt: skip
+_JUDGED_STRINGS = frozenset({"reference", "modifierExtension"})
 
 
 class _Walk:
@@ -62,13 +65,14 @@ class _Walk:
 
     def into(self, node: JsonObject, where: Path, element: str) -> None:
         """Judges `node`, which is (an item of) `element` and stands at `where`, and all within it."""
-        for rule, breaks in _RULES.get(element, ()):
-            if breaks(self.kind, where, node):
-                self.found.append(Broken(rule, where, where))
+        if element in _RULES:
+            self.found += [Broken(rule, where, where) for rule, breaks in _RULES[element] if breaks(self.kind, where, node)]
         if "start" in node and "end" in node and _per_1(node):
             self.found.append(Broken("per-1", where, where))
         for name, value in node.items():
             kind = type(value)
+            if kind is str and name not in _JUDGED_STRINGS:
+                continue
             if name == "modifierExtension" and value:
                 self.found.append(Broken("modifier", (*where, name), None))
             if kind is dict:

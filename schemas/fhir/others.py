@@ -20,7 +20,8 @@ def of_others(message: Message, patient: Found | None) -> tuple[Found, ...]:
     own = {named for one in mine for named in _named(one.resource)}
     strangers = [one for one in entries if one.resource.get("resourceType") == "Patient" and not _is_one_of(one, mine) and not own & _named(one.resource)]
     strangers = [one for one in strangers if not any(_is_one_of(linked, mine) for linked in _linked(message, one))]
-    return tuple(one for one in entries if _is_one_of(one, strangers) or _is_about(message, one, strangers, own))
+    numbers = {value for system, value in own if system == NHS_NUMBER_SYSTEM}
+    return tuple(one for one in entries if _is_one_of(one, strangers) or _is_about(message, one, strangers, numbers))
 
 
 def _linked(message: Message, patient: Found) -> Iterator[Found]:
@@ -40,12 +41,13 @@ def _named(resource: JsonObject) -> set[tuple[str, str]]:
     }
 
 
-def _is_about(message: Message, one: Found, strangers: list[Found], own: set[tuple[str, str]]) -> bool:
-    """Whether it names a stranger: as a resource of the message, or by an NHS number that is not the person's."""
+def _is_about(message: Message, one: Found, strangers: list[Found], numbers: set[str]) -> bool:
+    """Whether it names a stranger: as a resource of the message, or by an NHS number that is none of the person's `numbers`."""
     if one.resource.get("resourceType") in ("Patient", "ServiceRequest"):
         return False
-    numbers = {value for system, value in own if system == NHS_NUMBER_SYSTEM}
-    for reference in (each for name in _WHOM for each in objects(one.resource.get(name))):
+    for reference in (each for name in _WHOM if name in one.resource for each in objects(one.resource[name])):
+        if not strangers and "identifier" not in reference:
+            continue
         found = message.follow(reference, one)
         if found is not None and _is_one_of(found, strangers):
             return True

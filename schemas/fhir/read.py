@@ -47,8 +47,9 @@ class Found:
 
 def objects(node: object) -> list[JsonObject]:
     """The objects of a list element (or a single object): what is anything else is left out."""
-    items = node if isinstance(node, list) else [node]
-    return [item for item in items if isinstance(item, dict)]
+    if isinstance(node, list):
+        return [item for item in node if isinstance(item, dict)]
+    return [node] if isinstance(node, dict) else []
 
 
 def indexed(parent: JsonObject, name: str, path: str) -> Iterator[tuple[JsonObject, str]]:
@@ -56,9 +57,10 @@ def indexed(parent: JsonObject, name: str, path: str) -> Iterator[tuple[JsonObje
     node = parent.get(name)
     if isinstance(node, dict):
         yield node, f"{path}.{name}"
-    for index, item in enumerate(node if isinstance(node, list) else ()):
-        if isinstance(item, dict):
-            yield item, f"{path}.{name}[{index}]"
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            if isinstance(item, dict):
+                yield item, f"{path}.{name}[{index}]"
 
 
 def string(parent: Mapping[str, Any], name: str) -> str | None:
@@ -81,17 +83,18 @@ def boolean(parent: Mapping[str, Any], name: str) -> bool | None:
 
 def codings(parent: JsonObject, name: str, path: str) -> Iterator[Coded]:
     """Every coding with a code of a CodeableConcept element, single or repeating, in order; of a Coding element itself too."""
-    for concept, where in indexed(parent, name, path):
-        if "code" in concept and "coding" not in concept:
-            yield from _coding(concept, where)
-        for coding, at in indexed(concept, "coding", where):
-            yield from _coding(coding, at)
+    for concept, where in indexed(parent, name, path) if name in parent else ():
+        if "coding" in concept:
+            for coding, at in indexed(concept, "coding", where):
+                if code := _code(coding):
+                    yield Coded(string(coding, "system") or "", code, string(coding, "display"), at)
+        elif code := _code(concept):
+            yield Coded(string(concept, "system") or "", code, string(concept, "display"), where)
 
 
-def _coding(coding: JsonObject, at: str) -> Iterator[Coded]:
+def _code(coding: JsonObject) -> str | None:
     sent = coding.get("code")
-    if code := str(sent) if type(sent) is int else string(coding, "code"):
-        yield Coded(string(coding, "system") or "", code, string(coding, "display"), at)
+    return str(sent) if type(sent) is int else string(coding, "code")
 
 
 def texts(parent: JsonObject, name: str, path: str) -> Iterator[tuple[str, str]]:
@@ -103,14 +106,14 @@ def texts(parent: JsonObject, name: str, path: str) -> Iterator[tuple[str, str]]
 
 def identifiers(parent: JsonObject, path: str, name: str = "identifier") -> Iterator[Identified]:
     """Every identifier that has a value and is not marked old."""
-    for one, where in indexed(parent, name, path):
+    for one, where in indexed(parent, name, path) if name in parent else ():
         if (value := string(one, "value")) and one.get("use") != "old":
             yield Identified(string(one, "system") or "", value, f"{where}.value")
 
 
 def is_system(system: str, wanted: str) -> bool:
     """Whether two systems are one: `/id/` and `/Id/`, http and https, a closing slash all occur for the same thing; so do older names."""
-    return _plain(system) == _plain(wanted)
+    return system == wanted or _plain(system) == _plain(wanted)
 
 
 _OTHER_NAMES = {
@@ -174,17 +177,22 @@ class Message:
     """A message bundle whose references can be followed: contained, by fullUrl, and relative within the bundle (FHIR R4 2.36.4)."""
 
     def __init__(self, bundle: JsonObject) -> None:
+        self.bundle = bundle
         self.found: tuple[Found, ...] = tuple(_found(bundle))
         self._by_url = {one.full_url: one for one in self.found if one.full_url}
         self._by_id = {f"{one.resource.get('resourceType')}/{one.resource['id']}": one for one in self.found if "id" in one.resource}
+        self._by_type: dict[str, list[Found]] = {}
+        for one in self.found:
+            if isinstance(kind := one.resource.get("resourceType"), str):
+                self._by_type.setdefault(kind, []).append(one)
 
     def of_type(self, resource_type: str) -> tuple[Found, ...]:
         """Every resource of a type, in message order, those contained in another following it."""
-        return tuple(one for one in self.found if one.resource.get("resourceType") == resource_type)
+        return tuple(self._by_type.get(resource_type, ()))
 
     def first(self, resource_type: str) -> Found | None:
         """The first resource of a type."""
-        return next(iter(self.of_type(resource_type)), None)
+        return next(iter(self._by_type.get(resource_type, ())), None)
 
     def follow(self, reference: object, within: Found | None = None) -> Found | None:
         """The resource that a Reference element points to; None when it is not in this message. `within` holds what `#id` means."""
@@ -221,5 +229,5 @@ def _found(bundle: JsonObject) -> Iterable[Found]:
         path = kind if kind not in seen else f"Bundle.entry[{index}].resource"
         seen.add(kind)
         yield Found(resource, path, string(entry, "fullUrl"))
-        for at, contained in enumerate(objects(resource.get("contained"))):
+        for at, contained in enumerate(objects(resource["contained"]) if "contained" in resource else ()):
             yield Found(contained, f"{path}.contained[{at}]")

@@ -23,6 +23,7 @@ managingOrganization generalPractitioner custodian serviceProvider individual ac
 onBehalfOf"""
 _TOKENS = """id url reference system fullUrl linkId resourceType profile versionId lastUpdated status intent use gender birthDate authoredOn
 contentType"""
+_URLS = ("http://", "https://", "urn:")
 _NOBODYS, _UNHEARD, _PERSONS, _POINTERS = (frozenset(names.split()) for names in (_OF_NOBODY, _NAMES, _WHOM, _TOKENS))
 
 # Answers that say no: words, and codes of v2-0136, LOINC and SNOMED CT for "no" and "not at all".
@@ -46,18 +47,18 @@ def said_in(resources: Iterable[object]) -> tuple[str, ...]:
 
 def _hear(name: str, value: object, found: list[str]) -> None:
     if isinstance(value, str):
-        if value and not _is_token(name, value):
+        if value and not ((name in _POINTERS or value.startswith(_URLS)) and _is_word(value)):
             found.append(_without_tags(value) if name == "div" else value)
+    elif isinstance(value, dict):
+        _hear_object(name, value, found)
     elif isinstance(value, list):
         for item in value:
             _hear(name, item, found)
-    elif isinstance(value, dict):
-        _hear_object(name, value, found)
 
 
-def _is_token(name: str, value: str) -> bool:
-    """Whether it only points or counts; a sentence in the place of a token is heard."""
-    return (name in _POINTERS or value.startswith(("http://", "https://", "urn:"))) and len(value.split()) < 2
+def _is_word(value: str) -> bool:
+    """One that points or counts only; a sentence in the place of a token is heard."""
+    return len(value.split(None, 1)) < 2
 
 
 def _hear_object(name: str, node: JsonObject, found: list[str]) -> None:
@@ -87,7 +88,7 @@ def _silent(name: str, node: JsonObject) -> tuple[str, ...]:
 
 def _is_coding(node: JsonObject) -> bool:
     """A code of a named system, and not a sentence in its place."""
-    return bool(node.get("system")) and len(str(node["code"]).split()) < 2
+    return bool(node.get("system")) and _is_word(str(node["code"]))
 
 
 # --- questions and answers --------------------------------------------------------------------------------------------------------------

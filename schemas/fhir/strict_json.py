@@ -99,6 +99,7 @@ def _text(body: bytes, caps: Caps) -> str:
 
 
 _BRACKET = re.compile(r"[\[\]{}]")
+_ALL_BUT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def _check_depth(written: str, caps: Caps) -> None:
@@ -106,8 +107,23 @@ def _check_depth(written: str, caps: Caps) -> None:
     parser sees it so too."""
     if written.count("{") + written.count("[") <= caps.depth:
         return
+    marks = rest = _brackets(written)
+    for _ in range(caps.depth // 2):  # each round takes the innermost pairs away, two levels at the most
+        if not rest:
+            return
+        rest = rest.replace("{}", "").replace("[]", "")
+    _count_depth(marks, caps)
+
+
+def _brackets(written: str) -> str:
+    """The brackets that are structure. Two quotes side by side are a string without any, or end one and begin the next."""
+    marks = _without_escapes(written).encode("utf-8", "surrogatepass").translate(None, _ALL_BUT_MARKS)
+    return _outside_strings(marks.decode("ascii").replace('""', ""))
+
+
+def _count_depth(marks: str, caps: Caps) -> None:
     depth = 0
-    for bracket in _BRACKET.findall(_outside_strings(written)):
+    for bracket in _BRACKET.findall(marks):
         if bracket in "{[":
             depth += 1
             if depth > caps.depth:
@@ -116,14 +132,17 @@ def _check_depth(written: str, caps: Caps) -> None:
             depth -= 1
 
 
-def _outside_strings(written: str) -> str:
-    plain = written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
+def _without_escapes(written: str) -> str:
+    return written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
+
+
+def _outside_strings(plain: str) -> str:
     return "".join(plain.split('"')[::2])
 
 
 def _commas(written: str) -> int:
     """At most one for each key and for each item that is no object with a key."""
-    return _outside_strings(written).count(",")
+    return _outside_strings(_without_escapes(written)).count(",")
 
 
 class _FaultFound(Exception):  # noqa: N818  (never leaves this module: it stops the quick reading)

@@ -33,14 +33,13 @@ def _generated(name: str) -> dict[str, Any]:  # Any: JSON Schema
     return read
 
 
-def errors(resource_type: str, resource: Mapping[str, Any]) -> Iterator[jsonschema_rs.ValidationError]:
+def errors(resource_type: str, resource: Mapping[str, Any]) -> Sequence[jsonschema_rs.ValidationError]:
     """Every violation of the type's schema; nothing is computed for a resource that is sound."""
     validator = validator_of(resource_type)
     try:
-        found = () if validator.is_valid(resource) else tuple(validator.iter_errors(resource))
+        return () if validator.is_valid(resource) else tuple(validator.iter_errors(resource))
     except ValueError:  # a number that keeps its own text is none for the validator: show it a plain one
-        found = tuple(validator.iter_errors(_plain(resource)))
-    yield from found
+        return tuple(validator.iter_errors(_plain(resource)))
 
 
 def _plain(node: Any) -> Any:  # Any: JSON
