@@ -59,7 +59,7 @@ def with_consent(stored: bytes, url: str, given_on: str) -> bytes:
     our own under `url` (the sender's resources stay as they are)."""
     content = parse(stored, _CAPS)
     referral = Referral.model_validate(content["referral"])
-    consent = referral.consent.model_copy(update={"direct_care": True, "unclear": False})
+    consent = referral.consent.model_copy(update={"direct_care": True, "unclear": False, "child_alone": False})
     about = next((entry["resource"].get("subject") for entry in content["bundle"]["entry"] if entry["resource"]["resourceType"] == "ServiceRequest"), None)
     entries = [*content["bundle"]["entry"], {"fullUrl": url, "resource": _consent(about, given_on)}]
     told = {"bundle": {**content["bundle"], "entry": entries}, "referral": referral.model_copy(update={"consent": consent}).model_dump(mode="json")}
@@ -79,7 +79,9 @@ def still_agreed(before: bytes, now: bytes) -> bytes:
 
 
 def must_be_asked(stored: bytes) -> bool:
-    """Whether this came as an offer, from a discharge, and nobody has asked the person yet."""
+    """Whether nobody has asked the person yet, whatever it is held for: of an offer, from a discharge; of an agreement that is not clear."""
+    if stored and referral_of(stored).consent.unclear:
+        return True
     if f'"{FactType.OFFERED.value}"'.encode() not in stored:
         return False
     content = parse(stored, _CAPS)

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     DECEASED = "deceased"
     CONSENT_REFUSED = "consent-refused"
     CONSENT_UNCLEAR = "consent-unclear"
+    CHILD_ALONE = "child-alone"
     OFFER_TO_CONFIRM = "offer-to-confirm"
     # a practical need today
     PRACTICAL_TONIGHT = "practical-tonight"
@@ -138,8 +139,8 @@ illegal-transition method-not-allowed not-acceptable too-many-requests timeout s
 _WARNS = """code-unknown unknown-element nhs-number-failed-check nhs-number-format date-impossible date-in-future organisation-unknown charset-mismatch
 escape-unterminated segment-ends priority-stat priority-text time-not-given headers-not-checked element-removed field-shifted no-consent-stated
 rule-not-met reference-elsewhere status-reason-missing area-uncertain delivery-exhausted delivery-refused letter-not-posted"""
-_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear offer-to-confirm
-practical-tonight no-prescriber no-response failed-contact died"""
+_HOLDS = """crisis safeguarding domestic-abuse clinical identity-conflict identity-mismatch test-data deceased consent-refused consent-unclear child-alone
+offer-to-confirm practical-tonight no-prescriber no-response failed-contact died"""
 _EXCLUDES = """area age language need source capacity closed expired unverified distance consent declined-before no-eligible-asset at-capacity
 declined-by-person cancelled-by-referrer goals-met disengaged no-suitable-service"""
 _IGNORES = "nothing-for-us no-open-referral discharge-without-trigger"

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from connectors.self_referral.contact import reachable
 from connectors.self_referral.reading import Form, read_form, request_id
-from connectors.self_referral.resources import REQUEST_SYSTEM, Sent, language_named, resources
+from connectors.self_referral.resources import REQUEST_SYSTEM, Sent, asks_as_child, language_named, resources
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.identifiers import NhsNumber, Postcode, ReferralRef
@@ -59,11 +59,14 @@ def translate(message: InboundMessage) -> Translation:
     faults = list(_missing(form))
     if faults:
         raise Rejected(faults[0].reason, faults)
-    bundle = message_bundle(message.body, NAME, FactType.RECEIVED.value, [(None, one) for one in resources(Sent(form, message))], focus="ServiceRequest")
+    filled = Sent(form, message)
+    bundle = message_bundle(message.body, NAME, FactType.RECEIVED.value, [(None, one) for one in resources(filled)], focus="ServiceRequest")
     try:
         referral, of_referral = read_referral(bundle, "self", message.profile, message.received_at)
     except Rejected as fault:
         raise Rejected(fault.reason, [_by_field(issue) for issue in fault.issues]) from None
+    if asks_as_child(filled):
+        referral = referral.model_copy(update={"consent": referral.consent.model_copy(update={"child_alone": True})})
     found = [*warnings, *_odd(form), *(_by_field(issue) for issue in of_referral)]
     once = {(one.reason, one.at): one for one in found}.values()
     return Translation((Fact(FactType.RECEIVED, bundle, About(None, (Identifier(REQUEST_SYSTEM, key),)), referral),), tuple(once))

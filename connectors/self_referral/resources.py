@@ -245,11 +245,11 @@ def _consent(sent: Sent, category: JsonObject, answer: str) -> JsonObject:
         "dateTime": sent.received,
         "performer": [sent.reference("Patient")],
         "policy": [{"uri": f"{CONSENT_POLICY}/{known}/{form.get('page_language') or 'en'}"}],
-        "provision": _without_nothing({"type": answer, "provision": [_FIRST] if category is _DIRECT_CARE and _asks_as_child(sent) else None}),
+        "provision": _without_nothing({"type": answer, "provision": [_FIRST] if category is _DIRECT_CARE and asks_as_child(sent) else None}),
     }
 
 
-def _asks_as_child(sent: Sent) -> bool:
+def asks_as_child(sent: Sent) -> bool:
     """Whether who agrees for themselves is, or by a partial date may be, under 16 when the form arrives. A date yet to come says nothing."""
     born, at = sent.form.date("birth")[0], sent.message.received_at
     if born is None or at is None or sent.form.way in ("someone-else", "professional"):

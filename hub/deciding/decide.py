@@ -23,6 +23,7 @@ _AT = {
     Reason.TEST_DATA: "person.nhs_number",
     Reason.CONSENT_REFUSED: "consent.direct_care",
     Reason.CONSENT_UNCLEAR: "consent.direct_care",
+    Reason.CHILD_ALONE: "person.birth_date",
     Reason.WRONG_SERVICE: "service",
 }
 

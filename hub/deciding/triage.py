@@ -89,7 +89,7 @@ def _coded(referral: Referral, policy: Policy) -> Iterator[Reason]:
     if referral.consent.direct_care is False:
         yield Reason.CONSENT_REFUSED
     if referral.consent.unclear:
-        yield Reason.CONSENT_UNCLEAR
+        yield Reason.CHILD_ALONE if referral.consent.child_alone else Reason.CONSENT_UNCLEAR
 
 
 def _is_for_us(referral: Referral) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.content import bundle_of, must_be_asked, with_consent
+from hub.content import bundle_of, must_be_asked, referral_of, with_consent
 from hub.ledger import worklist
 from hub.ledger.changes import Amendment, Audit, Decision, Done, Effects, Locked, NoEffect, Waiting
 from hub.ledger.commit import Ledger
@@ -30,7 +30,7 @@ CLOSES: tuple[Reason, ...] = (
     Reason.DUPLICATE, Reason.DIED,
 )  # fmt: skip
 """Why a person of the hub may close a referral."""
-ASKS: frozenset[Reason] = frozenset({Reason.CONSENT_UNCLEAR, Reason.CONSENT_REFUSED, Reason.OFFER_TO_CONFIRM})
+ASKS: frozenset[Reason] = frozenset({Reason.CONSENT_UNCLEAR, Reason.CONSENT_REFUSED, Reason.CHILD_ALONE, Reason.OFFER_TO_CONFIRM})
 """Held until the person was asked: without their yes routing would only hold it again."""
 LONG_STAY = "long-stay"
 SOURCE = "/operations"
@@ -109,7 +109,7 @@ class Duty:
             if locked.state.open and locked.held is None:
                 return NoEffect(text("worklist.not-held"))
             if locked.state.open and not agreed and (locked.held in ASKS or must_be_asked(locked.content)):
-                return NoEffect(text("worklist.ask-first"))
+                return NoEffect(text("worklist.ask-first.child" if _of_child(locked) else "worklist.ask-first"))
             return self._let_go(locked, item, agreed)
 
         return decide
@@ -173,6 +173,10 @@ class Duty:
             return NoEffect()
         seconds = self.clocks.seconds(Clock.PROGRESS, locked.priority, locked.now)
         return Effects(locked.state, waiting=Waiting(Party.PRESCRIBER, owner_of(locked.state, Party.PRESCRIBER), Clock.PROGRESS, seconds))
+
+
+def _of_child(locked: Locked) -> bool:
+    return locked.held is Reason.CHILD_ALONE or (bool(locked.content) and referral_of(locked.content).consent.child_alone)
 
 
 def _agreed(locked: Locked, recorder: Recorder) -> bytes:

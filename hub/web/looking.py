@@ -87,9 +87,12 @@ async def reference_of_request(pool: Pool, client: str, request: str) -> str | N
 
 
 def _word(status: str, awaits: str | None, held: str | None) -> str:
-    """What a person is told; why something is held, or ended, they hear from a person."""
+    """What a person is told; why something is held, or ended, they hear from a person; a child who asked alone, that
+    they are spoken with first."""
     if TaskStatus(status) in FINAL:
         return "finished" if status == TaskStatus.COMPLETED else "closed"
+    if held == Reason.CHILD_ALONE:
+        return "speaks-first"
     if held is not None:
         return "being-read"
     if status in (TaskStatus.ACCEPTED, TaskStatus.IN_PROGRESS):

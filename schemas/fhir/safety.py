@@ -17,13 +17,15 @@ COMMUNITY = frozenset({"idscl", "share-with-community"})
 
 
 class Consents(BaseModel):
-    """What the person said; None where nothing was stated, or nothing plain: then it is `unclear`, and a human looks."""
+    """What the person said; None where nothing was stated, or nothing plain: then it is `unclear`, and a human looks. `child_alone` says why that
+    is: a child asked for themselves, and an adult who may decide has to be spoken with first."""
 
     model_config = ConfigDict(frozen=True)
 
     direct_care: bool | None = None
     share_with_community: bool | None = None
     unclear: bool = False
+    child_alone: bool = False
 
 
 _NOT_IN_FORCE = ("inactive", "entered-in-error")

@@ -133,7 +133,7 @@ def test_a_child_who_asks_alone_is_read_by_a_human_first(way: str, born: tuple[s
     made = translated(way=way, helper_name="Alex", share="yes", **parts)
     referral = made.facts[0].referral
     assert referral is not None
-    assert triage(referral, load_policy()).reasons == ((Reason.CONSENT_UNCLEAR,) if held else ())
+    assert triage(referral, load_policy()).reasons == ((Reason.CHILD_ALONE,) if held else ())
     assert referral.consent.direct_care is (None if held else True)
 
 

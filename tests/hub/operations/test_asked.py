@@ -114,6 +114,41 @@ async def test_an_offer_is_not_released_unasked_whatever_it_is_held_for(opened: 
     assert not must_be_asked(await content(opened, referral)), "once is enough"
 
 
+ALONE = "request=6f1c1a52-3f0d-4a53-9c57-1d2f0a6b7c31&family=Prawf&phone=01792+000000&consent=yes&birth_day=1&birth_month=1&birth_year=2014"
+
+
+@pytest.mark.parametrize(("wrote", "reason"), [("", "child-alone"), ("&matters=I+want+to+kill+myself", "crisis")])
+async def test_of_a_child_who_asked_alone_nothing_goes_on_before_an_adult_was_spoken_with(opened: Record, hub: Commands, wrote: str, reason: str) -> None:
+    """Also when it is held for something graver: that this is seen to says nothing of who may decide."""
+    referral = await opened.create(body=(ALONE + wrote).encode(), connector="self_referral")
+    item = await item_of(opened, referral)
+    assert await opened.value("SELECT held_reason FROM referral") == reason
+    shown = await hub("worklist", "show", item)
+    assert ("an adult who may decide" in shown.out) is (reason == "child-alone")
+    refused = await hub("worklist", "release", item, "--by", "Non")
+    assert (refused.code, "adult" in refused.err, "--agreed" in refused.err) == (2, True, True)
+    assert "oedolyn" in (await hub("worklist", "release", item, "--by", "Non", "--language", "cy")).err
+    assert (await hub("worklist", "release", item, "--by", "Non", "--agreed")).code == 0
+    consent = referral_of(await content(opened, referral)).consent
+    assert (consent.direct_care, consent.unclear, consent.child_alone) == (True, False, False)
+
+
+async def test_an_agreement_that_is_unclear_is_asked_about_whatever_it_is_held_for(opened: Record, hub: Commands) -> None:
+    referral = await opened.create()
+
+    def unclear(locked: Locked) -> Effects:
+        stored = orjson.loads(locked.content)
+        stored["referral"]["consent"]["unclear"] = True
+        recorder = Recorder(locked, "test", "/test", clocks())
+        recorder.apply(Update(FactType.HELD, Party.HUB, reason="crisis"))
+        return recorder.effects(content=orjson.dumps(stored))
+
+    await opened.ledger.commit(Amendment(unclear, (referral,)))
+    item = await item_of(opened, referral)
+    assert (await hub("worklist", "release", item, "--by", "Non")).code == 2, "routing would take no answer for a yes"
+    assert (await hub("worklist", "release", item, "--by", "Non", "--agreed")).code == 0
+
+
 async def test_another_hold_is_released_with_or_without_it(opened: Record, hub: Commands) -> None:
     for words in ((), ("--agreed",)):
         _, item = await held(opened, "crisis")

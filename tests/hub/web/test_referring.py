@@ -319,6 +319,13 @@ async def test_words_of_crisis_are_answered_and_stored_for_a_human(pages: Counte
     assert await pages.book.value("SELECT held_reason FROM referral") == "crisis"
 
 
+@pytest.mark.parametrize(("path", "said"), [("/refer/myself", "We speak with you first"), ("/cyfeirio/fi-fy-hun", "Byddwn yn siarad â chi yn gyntaf")])
+async def test_a_child_who_asks_alone_reads_who_speaks_with_them_first(pages: Counter, path: str, said: str) -> None:
+    words = words_of((await pages.send(path, birth_day="17", birth_month="5", birth_year="2014")).text)
+    assert said in words
+    assert said not in words_of((await pages.send(path, birth_day="17", birth_month="5", birth_year="1980")).text)
+
+
 async def test_words_of_crisis_in_a_form_with_a_fault_are_answered_before_the_fault(pages: Counter) -> None:
     page = await pages.send("/cyfeirio/fi-fy-hun", matters="Rwyf eisiau lladd fy hun", family="")
     assert page.status_code == 422

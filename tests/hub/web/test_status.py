@@ -108,6 +108,16 @@ async def test_a_held_form_is_being_read_and_why_is_not_said(pages: Counter) -> 
     assert "worries" not in words
 
 
+CHILD = {"birth_day": "17", "birth_month": "5", "birth_year": "2014"}
+
+
+@pytest.mark.parametrize(("path", "said"), [("/refer/status", "speaks with whoever asked"), ("/cyfeirio/statws", "siarad â phwy bynnag a ofynnodd")])
+async def test_a_child_who_asked_alone_reads_that_somebody_speaks_with_them_first(pages: Counter, path: str, said: str) -> None:
+    ref = await a_reference(pages, **CHILD)
+    assert await pages.book.value("SELECT held_reason FROM referral") == "child-alone"
+    assert said in words_of(await ask(pages, ref, path, **CHILD))
+
+
 async def test_every_standing_has_its_words(pages: Counter) -> None:
     ref = await a_reference(pages)
     id_ = await pages.book.value("SELECT id FROM referral")
