@@ -104,13 +104,14 @@ def read_referral(
     source, about_source = read_source(request, profile.organisation_type, source_default)
     narrative = read_narrative(message)
     other_words = _other_words(sent, narrative)
-    priority, about_priority = read_priority(request, narrative + other_words)
+    as_asked = next((one.resource for one in sent.of_type("ServiceRequest")), request.resource)
+    priority, about_priority = read_priority(request, narrative + other_words, as_asked)
     needs, about_needs = read_needs(message, request)
     flags, about_flags = read_flags(sent)
     authored, about_times = _authored(request, received_at)
     referral = Referral(
         source=source,
-        service=read_service(message, request),
+        service=read_service(message, request, sent),
         referrer=read_referrer(message, request),
         person=person,
         priority=priority,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from connectors.bars.answers import answered
 from connectors.bars.envelope import read_envelope
 from connectors.bars.facts import translation
 from connectors.bars.headers import header_faults
+from connectors.bars.references import with_urns
 from connectors.bars.responses import composed, heard
 from schemas.fhir.strict_json import parse
 from schemas.messages import InboundMessage, Notice, OutboundMessage, Outcome, ReceiverReply, Reply, RequestKey, Translation, Verdict
@@ -25,8 +28,9 @@ def identify(message: InboundMessage) -> RequestKey:
 
 def translate(message: InboundMessage) -> Translation:
     """One fact: a referral, or an update, cancellation or withdrawal of one that stands. Raises Rejected with every fault, each with its path."""
-    body = parse(message.body)
-    return translation(message, body, read_envelope(body))
+    body, about_urls = with_urns(parse(message.body))
+    made = translation(message, body, read_envelope(body))
+    return replace(made, warnings=(*about_urls, *made.warnings))
 
 
 def answer(message: InboundMessage, outcome: Outcome) -> Reply:

@@ -10,7 +10,7 @@ from connectors.bars.headers import is_our_version
 from connectors.bars.systems import CATEGORY, EVENTS, REASONS, USE_CASES, is_one
 from schemas.codes.bars import use_case_known
 from schemas.events import FactType
-from schemas.fhir.read import Coded, JsonObject, codings, objects, string
+from schemas.fhir.read import Coded, JsonObject, codings, objects, same_url, string
 from schemas.messages import Target
 from schemas.rejection import Issue, Reason
 from schemas.rest import refuse, type_fault
@@ -164,8 +164,8 @@ def _header_warnings(header: JsonObject, path: str, request_url: str | None) -> 
     for name, system in (("eventCoding", EVENTS), ("reason", REASONS)):
         if any(not is_one(one.system, system) for one in codings(header, name, path)):
             yield Issue(Reason.RULE_NOT_MET, f"{path}.{name}", "bars.system", {"system": system})
-    focus = [one.get("reference") for one in objects(header.get("focus"))]
-    if header and (request_url is None or request_url not in focus):
+    focus = [same_url(str(one.get("reference"))) for one in objects(header.get("focus"))]
+    if header and (request_url is None or same_url(request_url) not in focus):
         yield Issue(Reason.RULE_NOT_MET, f"{path}.focus", "bars.focus")
 
 

@@ -63,7 +63,7 @@ def translation(message: InboundMessage, body: JsonObject, envelope: Envelope) -
 
 def _checked(message: InboundMessage, body: JsonObject, envelope: Envelope) -> _Checked:
     found = walked(body, is_short=envelope.fact in _SHORT)
-    faults, warnings = [*envelope.faults, *found.faults], list(found.warnings)
+    faults, warnings = [*envelope.faults, *found.faults, *_modified(body, envelope)], list(found.warnings)
     of_header, about_header = _header(envelope)
     faults += of_header
     try:
@@ -90,6 +90,16 @@ def _header(envelope: Envelope) -> tuple[list[Issue], list[Issue]]:
         else:
             warnings.append(Issue(Reason.RULE_NOT_MET, path, "bars.header-element", {"element": fault.element}))
     return faults, warnings
+
+
+def _modified(body: JsonObject, envelope: Envelope) -> list[Issue]:
+    """What turns the meaning round (FHIR R4, `isModifier`): what is not to be done is no referral. A cancellation stops it all the same."""
+    faults = [Issue(Reason.UNKNOWN_MODIFIER, "Bundle.implicitRules", "bars.implicit-rules")] if body.get("implicitRules") else []
+    said = envelope.request.get("doNotPerform", False)
+    if envelope.fact not in _SHORT and said is not False:
+        reason = Reason.NO_REFERRAL if said is True else Reason.STRUCTURE
+        faults.append(Issue(reason, f"{envelope.request_path}.doNotPerform", "bars.do-not-perform"))
+    return faults
 
 
 _STAND_IN: JsonObject = {
@@ -151,12 +161,12 @@ def _referral(
         refuse([*faults, *(one for one in fault.issues if one.at not in named)])
         raise
     read = Message(bundle)
-    refuse([*faults, *_other_service(referral, envelope, read)])
+    refuse([*faults, *_other_service(referral, envelope, Message(body))])
     referral, about_dialect = with_dialect(referral, read, envelope.header, end_user_organisation(message))
     return referral, (*without_noise(warnings, read), *about_dialect)
 
 
-def _other_service(referral: Referral, envelope: Envelope, read: Message) -> list[Issue]:
+def _other_service(referral: Referral, envelope: Envelope, sent: Message) -> list[Issue]:
     """A use case or a Welsh specialty that names another service, where neither the message nor the client's agreement says social prescribing.
 
     What a local specialty code means is not guessed: a need beside it must not send the person past the clinic that was meant.
@@ -167,4 +177,4 @@ def _other_service(referral: Referral, envelope: Envelope, read: Message) -> lis
     if named:
         return [Issue(Reason.WRONG_SERVICE, named[0].at, "bars.use-case")]
     asked = any(service_of_text(said) is ServiceState.SOCIAL_PRESCRIBING for said in referral.narrative)
-    return [] if asked else [Issue(Reason.WRONG_SERVICE, at, "bars.specialty") for at in specialties(read)[:1]]
+    return [] if asked else [Issue(Reason.WRONG_SERVICE, at, "bars.specialty") for at in specialties(sent)[:1]]

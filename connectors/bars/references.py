@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from connectors.bars.systems import DOS, is_one, meant
 from schemas.fhir.check import fhir_path
-from schemas.fhir.read import JsonObject
+from schemas.fhir.read import JsonObject, same_url
 from schemas.fhir.validators import Path
 from schemas.rejection import Issue, Reason
 
@@ -29,14 +30,31 @@ class Walked:
 def walked(body: JsonObject, *, is_short: bool) -> Walked:
     """`is_short`: a cancellation, which by the standard leaves out most of what its ServiceRequest refers to, so that nothing dangling harms."""
     entries = [one if isinstance(one, dict) else {} for one in body.get("entry", ())]
-    urls = {one["fullUrl"] for one in entries if isinstance(one.get("fullUrl"), str)}
+    urls = {same_url(one["fullUrl"]) for one in entries if isinstance(one.get("fullUrl"), str)}
     resources = [one["resource"] for one in entries if isinstance(one.get("resource"), dict)]
     ids = {f"{one.get('resourceType')}/{one['id']}" for one in resources if "id" in one}
     finder = _Finder(urls, ids, is_short)
     for index, one in enumerate(entries):
         if isinstance(resource := one.get("resource"), dict):
-            finder.into(resource, ("entry", index, "resource"), str(one.get("fullUrl")))
+            finder.into(resource, ("entry", index, "resource"), same_url(str(one.get("fullUrl"))))
     return Walked(tuple(finder.faults), tuple(finder.warnings))
+
+
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def with_urns(body: JsonObject) -> tuple[JsonObject, tuple[Issue, ...]]:
+    """The message with `urn:uuid:` before each fullUrl that is a bare UUID, and a warning for each."""
+    entries = body.get("entry")
+    bare = [index for index, one in enumerate(entries if isinstance(entries, list) else ()) if isinstance(one, dict) and _is_bare(one.get("fullUrl"))]
+    if not isinstance(entries, list) or not bare:
+        return body, ()
+    made = [{**one, "fullUrl": f"urn:uuid:{one['fullUrl']}"} if index in bare else one for index, one in enumerate(entries)]
+    return {**body, "entry": made}, tuple(Issue(Reason.RULE_NOT_MET, f"Bundle.entry[{index}].fullUrl", "bars.full-url-bare") for index in bare)
+
+
+def _is_bare(url: object) -> bool:
+    return isinstance(url, str) and _GUID.fullmatch(url) is not None
 
 
 class _Finder:
@@ -59,17 +77,20 @@ class _Finder:
             elif kind is str:
                 if name == "reference":
                     self.reference(node, value, where, own)
+                elif name == "implicitRules" and value:
+                    self.faults.append(Issue(Reason.UNKNOWN_MODIFIER, _path(where, name), "bars.implicit-rules"))
                 elif name == "system" or name == "endpoint":
                     self.system(value, where, name)
 
     def reference(self, node: JsonObject, target: str, where: Path, own: str) -> None:
         if target.startswith("#") or _OF_A_JOURNEY in where:
             return  # what is contained is the structure check's
-        if target == own:
+        plain = same_url(target)
+        if plain == own:
             self.faults.append(Issue(Reason.UNRESOLVED_REFERENCE, _path(where, "reference"), "bars.reference-self"))
-        elif target in self.urls or "/".join(target.split("/")[:2]) in self.ids:
+        elif plain in self.urls or "/".join(target.split("/")[:2]) in self.ids:
             return
-        elif f"urn:uuid:{target}" in self.urls:
+        elif f"urn:uuid:{target.lower()}" in self.urls:
             self.warnings.append(Issue(Reason.RULE_NOT_MET, _path(where, "reference"), "bars.reference-bare"))
         elif self.is_short and target.lower().startswith("urn:"):
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from schemas.fhir.check import fhir_path
-from schemas.fhir.read import objects
+from schemas.fhir.read import objects, same_url
 from schemas.fhir.strict_json import JsonObject
 from schemas.fhir.validators import Path
 from schemas.rejection import Issue, Reason
@@ -140,12 +140,12 @@ class _Known:
     """What a reference may name in one Bundle."""
 
     def __init__(self, entries: Mapping[int, tuple[str | None, JsonObject]]) -> None:
-        self._by_url: dict[str, int] = {url: index for index, (url, _) in reversed([*entries.items()]) if url}
+        self._by_url: dict[str, int] = {same_url(url): index for index, (url, _) in reversed([*entries.items()]) if url}
         self._by_id: dict[str, int] = {f"{one.get('resourceType')}/{one.get('id')}": index for index, (_, one) in reversed([*entries.items()]) if "id" in one}
         self._by_end: dict[str, int] = {"/".join(url.rsplit("/", 2)[1:]): index for url, index in self._by_url.items() if url.count("/") > 2}
 
     def at(self, target: str) -> int | None:
-        plain = target.partition("/_history/")[0]
+        plain = same_url(target.partition("/_history/")[0])
         if plain in self._by_url:
             return self._by_url[plain]
         return None if ":" in plain else self._by_id.get(plain, self._by_end.get(plain))

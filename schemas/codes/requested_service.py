@@ -26,6 +26,8 @@ def service_of(system: str | None, code: str | None, words: str | None = None) -
     A need, an activity or a generic referral is no specialty and says nothing; neither does a code that is not known and whose words
     name no specialty.
     """
+    if says_declined(system, code or ""):
+        return ServiceState.UNSTATED
     named = service_of_text(words)
     if named is ServiceState.SOCIAL_PRESCRIBING or not code:
         return named
@@ -39,6 +41,11 @@ def service_of(system: str | None, code: str | None, words: str | None = None) -
     if name.endswith("0281") and plain.upper() in data_file("services")["hl7_other"]:
         return ServiceState.OTHER
     return named
+
+
+def says_declined(system: str | None, code: str) -> bool:
+    """Whether a coding says that the person declined social prescribing: it names the service, and asks for nothing."""
+    return system_name(system) == SNOMED and code.strip() in _codes("refusing", "snomed")
 
 
 def service_of_text(words: str | None) -> ServiceState:

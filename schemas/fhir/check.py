@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from schemas.fhir.invariants import Broken, broken, contained_ids
-from schemas.fhir.read import fhir_date
+from schemas.fhir.read import fhir_date, same_url
 from schemas.fhir.resource_types import RESOURCE_TYPES
 from schemas.fhir.strict_json import JsonObject, shown
 from schemas.fhir.validators import Path, choice_names, errors, required_in
@@ -94,15 +94,15 @@ def check(resource: JsonObject) -> tuple[Fault, ...]:
 def unresolved_references(bundle: JsonObject) -> tuple[Fault, ...]:
     """Each `urn:uuid:` reference in a Bundle that is no entry's fullUrl; not part of `check`, because some senders keep ids of a journey so."""
     entries = _items(bundle.get("entry"))
-    urls = {str(entry.get("fullUrl")) for entry in entries if isinstance(entry, dict)}
-    found = [where for where, target in _urn_references(entries, ("entry",)) if target not in urls]
+    urls = {same_url(str(entry.get("fullUrl"))) for entry in entries if isinstance(entry, dict)}
+    found = [where for where, target in _urn_references(entries, ("entry",)) if same_url(target) not in urls]
     return tuple(Fault(fhir_path("Bundle", where), FaultKind.UNRESOLVED, where, _name(where), where) for where in found)
 
 
 def _urn_references(node: object, where: Path) -> Iterator[tuple[Path, str]]:
     if isinstance(node, dict):
         target = node.get("reference")
-        if isinstance(target, str) and target.startswith("urn:uuid:"):
+        if isinstance(target, str) and same_url(target).startswith("urn:uuid:"):
             yield where, target
         for name, value in node.items():
             yield from _urn_references(value, (*where, name))

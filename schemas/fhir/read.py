@@ -173,13 +173,18 @@ def fhir_instant(text: str | None) -> datetime | None:
     return read if read.tzinfo is not None else None
 
 
+def same_url(url: str) -> str:
+    """A URL as it is compared: a UUID is one in capitals and in small letters (RFC 4122, 3); any other as it is written."""
+    return url.lower() if url[:4].lower() == "urn:" else url
+
+
 class Message:
     """A message bundle whose references can be followed: contained, by fullUrl, and relative within the bundle (FHIR R4 2.36.4)."""
 
     def __init__(self, bundle: JsonObject) -> None:
         self.bundle = bundle
         self.found: tuple[Found, ...] = tuple(_found(bundle))
-        self._by_url = {one.full_url: one for one in self.found if one.full_url}
+        self._by_url = {same_url(one.full_url): one for one in self.found if one.full_url}
         self._by_id = {f"{one.resource.get('resourceType')}/{one.resource['id']}": one for one in self.found if "id" in one.resource}
         self._by_type: dict[str, list[Found]] = {}
         for one in self.found:
@@ -201,7 +206,7 @@ class Message:
             return None
         if target.startswith("#"):
             return self._contained(target[1:], within)
-        url = self._by_url.get(target) or self._by_url.get(f"urn:uuid:{target}")  # some senders leave the urn out
+        url = self._by_url.get(same_url(target)) or self._by_url.get(f"urn:uuid:{target.lower()}")  # some senders leave the urn out
         return url or self._by_id.get("/".join(target.split("/")[:2])) or self._by_path_end(target)
 
     def follow_all(self, references: object, within: Found | None = None) -> tuple[Found, ...]:

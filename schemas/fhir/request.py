@@ -62,12 +62,14 @@ class NeedCoding(BaseModel):
 # --- service ----------------------------------------------------------------------------------------------------------------------------
 
 
-def read_service(message: Message, request: Found) -> Service:
-    """The first service that is stated beyond a generic "referral" (contracts.md, service)."""
+def read_service(message: Message, request: Found, sent: Message | None = None) -> Service:
+    """The first service that is stated beyond a generic "referral" (contracts.md, service). `sent` is the message before anything was left out of
+    it: a clinic that is named in what does not follow FHIR is named all the same. Where it holds another request too, nobody knows whose that is."""
     for state, at in _services(message, request):
         if state is not ServiceState.UNSTATED:
             return Service(state=state, at=at)
-    return Service()
+    asked = sent.of_type("ServiceRequest") if sent and sent is not message else ()
+    return read_service(sent, asked[0]) if sent and len(asked) == 1 else Service()
 
 
 def _services(message: Message, request: Found) -> Iterator[tuple[ServiceState, str]]:
@@ -170,14 +172,14 @@ def _notes(one: Found) -> Iterator[str]:
 _URGENT = re.compile(r"\b(?:urgent|urgently|brys)\b", re.IGNORECASE)
 
 
-def read_priority(request: Found, words: tuple[str, ...]) -> tuple[Priority, tuple[Issue, ...]]:
-    """The coded priority, routine when there is none; text that says urgent only warns, `stat` is warned about."""
+def read_priority(request: Found, words: tuple[str, ...], sent: JsonObject) -> tuple[Priority, tuple[Issue, ...]]:
+    """The coded priority, routine when there is none; text that says urgent only warns, `stat` is warned about.
+
+    `sent` is the request before anything was left out of it: `URGENT` is no code of R4, and means urgent all the same.
+    """
     at = f"{request.path}.priority"
-    for known in ("urgent", "asap", "stat", "routine"):
-        if request.resource.get("priority") == known:
-            break
-    else:
-        known = "routine"
+    coded = (string(sent, "priority") or "").lower()
+    known = coded if coded in ("urgent", "asap", "stat", "routine") else "routine"
     if known == "stat":
         return "stat", (Issue(Reason.PRIORITY_STAT, at),)
     if known == "routine" and any(_URGENT.search(said) for said in words):

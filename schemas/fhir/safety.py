@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.codes.data_files import SNOMED
 from schemas.codes.flags import Flag, flags_of, flags_of_resource
+from schemas.codes.requested_service import says_declined
 from schemas.fhir.read import Coded, Found, JsonObject, Message, codings, objects, string
 from schemas.rejection import Issue, Reason
 
@@ -45,8 +46,8 @@ def read_flags(message: Message) -> tuple[tuple[Flag, ...], tuple[Issue, ...]]:
             coded = list(codings(one.resource, "code", one.path))
             grouped = list(codings(one.resource, "category", one.path))
             found += flags_of_resource(_pairs(grouped), _pairs(coded))
-            if coded and all(flags_of(*pair) is None for pair in _pairs(coded)):
-                warnings.append(Issue(Reason.CODE_UNKNOWN, coded[0].at))
+            if all(flags_of(*pair) is None for pair in (_pairs(coded) or _pairs(grouped))):
+                warnings.append(Issue(Reason.CODE_UNKNOWN, coded[0].at if coded else f"{one.path}.code"))
         else:
             found += [flag for coded in _coded_elsewhere(one) for flag in flags_of(*_pair(coded)) or ()]
     return tuple(dict.fromkeys(found)), tuple(warnings)
@@ -88,6 +89,9 @@ class _Answer(Enum):
 
 _NOT_SAID = frozenset({"proposed", "draft", "entered-in-error"})
 _REFUSED = frozenset({"rejected", "inactive"})
+_OPTED_OUT = frozenset({"OPTOUT"})
+_NOT_PLAIN = _OPTED_OUT | {"OPTOUTE", "OPTINR", "EMRGONLY"}
+"""Of v3-ActCode, as `policyRule`: dissent, and agreement with exceptions or for an emergency alone."""
 
 
 def read_consents(message: Message, sent: Message) -> Consents:
@@ -108,6 +112,7 @@ def read_consents(message: Message, sent: Message) -> Consents:
             community.append(answer)
         unreadable = unreadable or (not kinds and answer in (_Answer.REFUSED, _Answer.UNCLEAR))
     unclear = unreadable or _Answer.UNCLEAR in (*direct, *community)
+    unclear = unclear or any(says_declined(*_pair(coded)) for one in sent.found for coded in _coded_elsewhere(one))
     return Consents(direct_care=_together(direct), share_with_community=_together(community), unclear=unclear)
 
 
@@ -123,14 +128,16 @@ def _together(answers: list[_Answer]) -> bool | None:
 
 
 def _answer(consent: JsonObject, is_sound: bool) -> _Answer:
-    """Given only when sound, active and denied nowhere; refused by its status or its own provision; an exception within makes it unclear."""
+    """Given only when sound, active and denied nowhere; refused by its status, its own provision or the rule that it stands under; an exception
+    within, or a rule with exceptions, makes it unclear."""
     status = (string(consent, "status") or "").lower()
     if status in _NOT_SAID:
         return _Answer.NOT_SAID
     provisions = objects(consent.get("provision"))
-    if status in _REFUSED or any(_denies(one) for one in provisions):
+    rules = {coded.code.upper() for coded in codings(consent, "policyRule", "")}
+    if status in _REFUSED or any(_denies(one) for one in provisions) or (rules & _OPTED_OUT and not provisions):
         return _Answer.REFUSED
-    is_plain = is_sound and status == "active" and not any(_denies_within(one) for one in provisions)
+    is_plain = is_sound and status == "active" and not rules & _NOT_PLAIN and not any(_denies_within(one) for one in provisions)
     return _Answer.GIVEN if is_plain else _Answer.UNCLEAR
 
 

@@ -249,11 +249,12 @@ def _object_faults(pairs: list[tuple[str, Any]], path: str, caps: Caps) -> Itera
             yield Issue(Reason.DUPLICATE_KEY, where)
         seen.add(key)
         yield from _string_faults(key, where, caps)
-        yield from _faults(value, where, caps)
+        yield from _string_faults(value, where, caps, of_bytes=key == "data") if isinstance(value, str) else _faults(value, where, caps)
 
 
-def _string_faults(value: str, path: str, caps: Caps) -> Iterator[Issue]:
-    if len(value) > caps.string:
+def _string_faults(value: str, path: str, caps: Caps, *, of_bytes: bool = False) -> Iterator[Issue]:
+    """`of_bytes`: an attachment in base64 (FHIR R4, Attachment.data), which is as long as the body lets it be."""
+    if len(value) > caps.string and not of_bytes:
         yield Issue(Reason.TOO_LARGE, path, "fhir.json.string", {"limit": str(caps.string)})
     if _UNSOUND_TEXT.search(value):
         yield Issue(Reason.STRUCTURE, path, "fhir.json.text")

@@ -396,6 +396,8 @@ PRIORITY = [
         [(Reason.PRIORITY_TEXT, "ServiceRequest.priority")],
     ),
     ("text beside a coded priority says nothing new", {"priority": "urgent", "note": [{"text": "urgent"}]}, "urgent", []),
+    ("in capitals it is no code of R4, and urgent all the same", {"priority": "URGENT"}, "urgent", []),
+    ("no priority at all", {"priority": "soonish"}, "routine", []),
     ("a word that holds it is another word", {"note": [{"text": "an insurgent painter"}]}, "routine", []),
 ]
 
@@ -440,6 +442,10 @@ CONSENT = [
     ("only proposed", [_consent("IDSCL", status="proposed")], None, None),
     ("entered in error", [_consent("IDSCL", status="entered-in-error")], None, None),
     ("of another kind", [_consent("research")], None, None),
+    ("opted in", [_consent("IDSCL", policyRule=coded("OPTIN", "urn:x"))], None, True),
+    ("opted out, which is a refusal by its rule alone", [_consent("IDSCL", policyRule=coded("OPTOUT", "urn:x"))], None, False),
+    ("opted out but for exceptions", [_consent("IDSCL", policyRule=coded("OPTOUTE", "urn:x"))], None, None),
+    ("opted out, with a provision", [_consent("IDSCL", policyRule=coded("OPTOUT", "urn:x"), provision={"type": "permit"})], None, None),
 ]
 
 
@@ -447,6 +453,34 @@ CONSENT = [
 def test_consent(why: str, consents: list[dict[str, Any]], direct: bool | None, community: bool | None) -> None:
     consent = read(request(), *consents)[0].consent
     assert (consent.direct_care, consent.share_with_community) == (direct, community)
+
+
+@pytest.mark.parametrize(
+    ("resource", "unclear"),
+    [
+        ({"resourceType": "Observation", "status": "final", "code": coded("871711000000103")}, True),
+        ({"resourceType": "Condition", "code": coded("871711000000103")}, True),
+        ({"resourceType": "Condition", "code": coded("871711000000103"), "verificationStatus": coded("refuted", "urn:x")}, False),
+        ({"resourceType": "Observation", "status": "final", "code": coded("871691000000100")}, False),  # offered
+    ],
+)
+def test_social_prescribing_declined_in_codes_makes_the_consent_unclear(resource: dict[str, Any], unclear: bool) -> None:
+    assert read(request(), resource)[0].consent.unclear is unclear
+
+
+def test_a_request_for_what_was_declined_names_no_service() -> None:
+    referral, _ = read(request(code=coded("871711000000103", display="Social prescribing declined")))
+    assert (referral.service.state, referral.consent.unclear) == ("unstated", True)
+
+
+def test_a_clinic_named_in_what_was_left_out_is_named_all_the_same() -> None:
+    asked = request(code=coded("422650009"))
+    clinic = {"resourceType": "Encounter", "status": "finished", "serviceType": coded("x", "urn:x", "Cardiology")}
+    sent = {"resourceType": "Bundle", "entry": [{"resource": one} for one in (asked, patient(), clinic)]}
+    bundle = message(b"x", "test", "referral.received.v1", [(None, asked), (None, patient())], focus="ServiceRequest")
+    with pytest.raises(Rejected) as refused:
+        read_referral(bundle, "other", Profile(), RECEIVED_AT, sent)
+    assert [issue.at for issue in refused.value.issues] == ["Encounter.serviceType.coding[0]"]
 
 
 BARS = "https://fhir.nhs.uk/CodeSystem/"
@@ -466,6 +500,8 @@ FLAGS = [
     ("a known code", [_flag("SG", coded("766561000000109"))], ["safeguarding"], 0),
     ("a code that says there is nothing", [_flag("SG", coded("861931000000100"))], [], 0),
     ("an unknown code: the category counts, and a warning", [_flag("SG", coded("104586100000100"))], ["safeguarding"], 1),
+    ("in words of its own: a warning, for nobody read them", [_flag("ZZ", {"text": "Dog at home, visit in pairs"})], [], 1),
+    ("in words under a known category", [_flag("SS", {"text": "Dog at home"})], ["scene-safety"], 0),
     ("no longer in force", [_flag("SG", coded("766561000000109"), status="inactive")], [], 0),
     ("risk coded as a finding", [{"resourceType": "Condition", "code": coded("6471006")}], ["self-harm"], 0),
     (

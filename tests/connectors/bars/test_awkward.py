@@ -35,6 +35,7 @@ def _beside(written: bytes) -> bytes:
 
 _FLAG = {"resourceType": "Flag", "status": "inactive", "code": {"text": "x"}, "subject": {"display": "x"}}
 _UNKNOWN = {"url": "https://sender.example/x", "valueString": CANARY}
+_LETTER = {"resourceType": "DocumentReference", "status": "current", "content": [{"attachment": {"contentType": "application/pdf", "data": "AAAA" * 25_000}}]}
 _INSIDE = {"reference": "http://169.254.169.254/latest/meta-data"}
 _DEEP: Any = CANARY  # Any: FHIR JSON
 for _ in range(70):
@@ -66,6 +67,10 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "a reference to nothing": (_put("ServiceRequest", encounter={"reference": "urn:uuid:99999999-0d4f-4c7e-9f0d-0c6d3c6f4a11"}), 422),
     "a reference to itself": (_changed(lambda body: resource(body, "Encounter").update(partOf={"reference": body["entry"][2]["fullUrl"]})), 422),
     "one fullUrl for two": (_changed(lambda body: body["entry"][2].update(fullUrl=body["entry"][1]["fullUrl"])), 422),
+    "not to be done": (_put("ServiceRequest", doNotPerform=True), 422),
+    "not to be done, in another shape": (_put("ServiceRequest", doNotPerform="yes"), 400),
+    "rules that nobody knows": (_put("Patient", implicitRules=f"https://sender.example/{CANARY[:6]}"), 422),
+    "rules that nobody knows, of the whole": (_changed(lambda body: body.update(implicitRules="https://sender.example/rules")), 422),
     "active as an option": (_put("ServiceRequest", intent="option"), 422),
     "status unheard of": (_put("ServiceRequest", status=CANARY), 400),
     "no subject": (_changed(lambda body: resource(body, "ServiceRequest").pop("subject")), 400),
@@ -102,6 +107,8 @@ TAKEN: dict[str, tuple[bytes, str | None]] = {
     "stat": (_put("ServiceRequest", priority="stat"), "ServiceRequest.priority"),
     "a header without its source": (_changed(lambda body: resource(body, "MessageHeader").pop("source")), "Bundle.entry[0].resource.source"),
     "a sender of another shape": (_put("MessageHeader", sender=[CANARY], focus=CANARY), "Bundle.entry[0].resource.focus"),
+    "a letter of 100 kB": (_changed(lambda body: body["entry"].append({"resource": _LETTER})), None),
+    "to be done": (_put("ServiceRequest", doNotPerform=False), None),
     "a journey outside the message": (_put("Encounter", episodeOfCare=[{"reference": "urn:uuid:99999999-0d4f-4c7e-9f0d-0c6d3c6f4a11"}]), None),
     # what refers to it leads nowhere then; that of the service is named by the request alone
     "a fullUrl that is none": (_changed(lambda body: (body["entry"][10].update(fullUrl=CANARY), resource(body, "ServiceRequest").pop("performer"))), None),
