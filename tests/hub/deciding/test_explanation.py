@@ -45,7 +45,7 @@ def untrue(found: Referral, moment: Moment, decision: Assign) -> Iterator[str]:
     fallback = person.language_spoken is not None and person.language_spoken not in row.languages
     if ("Nobody better placed was found who works in this language" in words) is not fallback:
         yield "fallback"
-    if match := re.search(r"Room: (\d+) of (\d+) places free", words):
+    if match := re.search(r"Room: (\d+) of (\d+) free", words):
         places = row.capacity.places or 0
         if (int(match[1]), int(match[2])) != (places - moment.taken.get(entry.id, 0), places):
             yield "places"

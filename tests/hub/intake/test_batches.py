@@ -75,7 +75,7 @@ async def test_a_row_that_nobody_agreed_to_is_said_to_be_held_and_why(door: Door
     assert (reply.status, [line["outcome"] for line in lines]) == (200, ["taken", "held", "held"])
     assert next(warning["reason"] for warning in lines[1]["warnings"]) == "consent-unclear"
     assert "no sharing agreement with your organisation is recorded" in lines[1]["text"]["en"]
-    assert "2 of them a person at the hub looks at first" in lines[0]["text"]["en"]
+    assert "those that a person at the hub looks at first: 2" in lines[0]["text"]["en"]
     assert {row["held_reason"] for row in await door.book.fetch("SELECT held_reason FROM referral")} == {"consent-unclear"}
 
 
