@@ -33,8 +33,8 @@ _REQUESTS = "SELECT * FROM request WHERE referral_id = $1 ORDER BY created_at"
 _REQUEST = "SELECT * FROM request WHERE client = $1 AND key = $2"
 _REFUSAL = "SELECT id, client, connector, key, reason, issues, created_at FROM refusal WHERE id = ANY($1) ORDER BY created_at DESC"
 _CAUSED = "SELECT DISTINCT referral_id FROM event WHERE id = ANY($1)"
-_ABOUT_PERSONS = """
-SELECT id, referral_id FROM event WHERE type LIKE 'referral.person-%'
+_SAID_LATER = """
+SELECT id, referral_id FROM event WHERE source LIKE '/connectors/%'
   AND time BETWEEN $1::timestamptz - interval '10 seconds' AND $1::timestamptz + interval '10 seconds'
 """
 _MOST_OF_ONE_REQUEST = 8
@@ -77,7 +77,7 @@ async def request(connection: Connection, sealing: Sealing, client: str, key: st
     if row is None:
         return None
     changed = {one["referral_id"]: None for one in await connection.fetch(_CAUSED, _ids(f"{client}|{key}"))}
-    for one in await connection.fetch(_ABOUT_PERSONS, row["created_at"]):
+    for one in await connection.fetch(_SAID_LATER, row["created_at"]):
         if one["id"] in _ids(f"{client}|{key}|{one['referral_id']}"):
             changed[one["referral_id"]] = None
     return _request(row, None, sealing), list(changed)

@@ -14,6 +14,7 @@ from schemas.identifiers import ReferralRef
 from schemas.lifecycle import Update
 from schemas.rejection import Issue, Reason
 from schemas.task import Party
+from tests.hub.intake.conftest import Door
 from tests.hub.making import GP, Record, service_request
 from tests.hub.operations.commands import Commands
 
@@ -141,3 +142,32 @@ async def test_an_update_that_made_no_referral_leads_to_the_one_that_it_changed(
     (found,) = (await hub("trace", stray, "--json")).lines[0]["requests"]
     assert (found["client"], found["answered"], found["referrals_changed"]) == ("cases", "200", 0)
     assert (await hub("trace", stray)).out.count(str(referral)) == 0
+
+
+_HOSPITAL = """MSH|^~\\&|WPAS|7A3|SPHUB|SPHUB|20260302090000||{kind}|{id}|P|2.4|||||GBR|UNICODE UTF-8
+RF1|P|R|SP^Social prescribing^L|AM|O|7A3-000123^WPAS|20260302
+PRD|RP|Prawf^Sian^^^Dr||^^7A3C7|||C1234567^GMC
+PID|1||9990000018^^^NHS^NH||PRAWF^PERSON||19500101|F|||1 STRYD FAWR^^ABERTAWE^^SA1 1AA^^H||07700900000||cy
+DG1|1||422650009^{why}^SCT"""
+
+
+def _hospital(kind: str, id_: str, why: str = "Social isolation") -> bytes:
+    return _HOSPITAL.format(kind=kind, id=id_, why=why).replace("\n", "\r").encode()
+
+
+async def test_a_later_message_leads_to_the_referral_that_it_changed(opened: Record, hub: Commands) -> None:
+    door = Door(opened)
+    await door.hear(_hospital("REF^I12^REF_I12", "REF0001"))
+    await door.hear(_hospital("REF^I13^REF_I12", "REF0002", "Isolated since her sister died"))
+    await door.hear(_hospital("REF^I14^REF_I12", "REF0003"))
+    posted = str(uuid4())
+    await door.refer(service_request(identifier=[{"system": "https://gp.example.wales/referral", "value": "GP-9"}]), posted, client=GP)
+    first, second = [row["id"] for row in await opened.fetch("SELECT id FROM referral ORDER BY created_at")]
+    withdrawn = orjson.loads(service_request(identifier=[{"system": "https://gp.example.wales/referral", "value": "GP-9"}]))
+    taken_back = str(uuid4())
+    await door.refer(orjson.dumps({**withdrawn, "status": "entered-in-error"}), taken_back, client=GP)
+    for typed, referral in (("REF0002", first), ("REF0003", first), (taken_back, second)):
+        (seen,) = (await hub("trace", typed, "--json")).lines
+        assert [life["head"]["id"] for life in seen["referrals"]] == [str(referral)], typed
+        assert [one["referrals_changed"] for one in seen["requests"]] == [1], typed
+        assert ReferralRef.of(referral).spoken in (await hub("trace", typed)).out
