@@ -50,6 +50,25 @@ def field_of(name: str, agreed: Mapping[str, str]) -> str | None:
     return _by_name().get(said)
 
 
+_HINT = re.compile(r" (?:dd mm yy(?:yy)?|yyyy mm dd|y n|yes no|yes or no|ie na|if known|os yn hysbys|optional|required)$")
+_WHOSE = re.compile(r"^(?:(?:service user|client|tenant|patient|subject|resident|occupier|customer|applicant|person|home|current)(?: s)? )+")
+_OF_REFERRAL = frozenset(
+    ("reference", "action", "referred_on", "source", "service", "priority", "referrer", "referrer_phone", "referrer_email", "organisation", "organisation_code")
+)
+
+
+@lru_cache(maxsize=2_000)
+def likely_field(name: str) -> str | None:
+    """The field of a column that is a known one but for a hint (`DOB (dd/mm/yyyy)`) or for whose it is (`Tenant's postcode`); None for any other.
+
+    Whose it is says nothing of what is the referral's or the referrer's own: a client's reference is the person's number.
+    """
+    bare = _HINT.sub("", plain(name))
+    rest = _WHOSE.sub("", bare)
+    field = _by_name().get(bare) or _by_name().get(rest)
+    return None if rest != bare and field in _OF_REFERRAL else field
+
+
 @lru_cache(maxsize=2_000)
 def _header(name: str) -> str:
     """`plain`, once for each name: every row of a file has the same."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
+from connectors.batch_csv.columns import plain
+from connectors.batch_csv.names import parted
 from connectors.batch_csv.row import Row
-from connectors.batch_csv.values import Answer, answer, fhir_day, language, said
+from connectors.batch_csv.values import Answer, answer, fhir_day, is_homeless, language, listed, phone_number, said
 from schemas.codes.languages import LANGUAGE_SYSTEM
 from schemas.fhir.build import JsonObject
 from schemas.fhir.contact import METHODS, PREFERENCE, SAFE
@@ -19,7 +22,8 @@ INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequir
 PROFICIENCY = "http://hl7.org/fhir/StructureDefinition/patient-proficiency"
 _MODES = "http://terminology.hl7.org/CodeSystem/v3-LanguageAbilityMode"
 _SEVERAL = re.compile(r"\s*[;|\n]\s*")
-_PARTICLES = frozenset({"ap", "ab", "ferch", "verch", "de", "da", "di", "du", "le", "la", "van", "von", "der", "den", "al", "el", "bin", "binti", "mac", "st"})
+_NOTHING_SAID = ("", "n a", "na", "not applicable", "amh")
+_ALIVE = ("alive", "living", "yn fyw", "byw")
 
 
 def several(row: Row, name: str) -> list[str]:
@@ -55,27 +59,21 @@ def _names(row: Row) -> list[JsonObject]:
     """Family and given names as they stand; of a whole name the part before a comma, else the last word with its particle, is the family name."""
     family, given, whole, title = (row.one(name) for name in ("family", "given", "name", "title"))
     if whole and not family:
-        family, given = _parted(whole) if not given else (whole, given)
+        before, first, last = parted(whole)
+        family, given, title = (last, first, title or before) if not given else (whole, given, title)
     name = tidy({"text": whole, "family": family, "given": (given or "").split(), "prefix": [title] if title else []})
     return [name] if name else []
-
-
-def _parted(whole: str) -> tuple[str, str]:
-    before, comma, after = whole.partition(",")
-    if comma and after.strip():
-        return before.strip(), after.strip()
-    words = whole.split()
-    last = len(words) - 1
-    while last > 1 and words[last - 1].casefold().strip(".'’") in _PARTICLES:
-        last -= 1
-    return " ".join(words[last:]), " ".join(words[:last])
 
 
 def _points(row: Row, field: str, safety: str, warnings: list[Issue]) -> Iterator[JsonObject]:
     """Phones or e-mail addresses, each with what was said of its safety."""
     system = "email" if field == "email" else "phone"
     for value in several(row, field):
-        yield tidy({"extension": _safe(row, safety, warnings), "system": system, "value": value})
+        written = value if system == "email" else phone_number(value)
+        if written is None:
+            warnings.append(Issue(Reason.ELEMENT_REMOVED, row.at(field), "batch.phone"))
+            continue
+        yield tidy({"extension": _safe(row, safety, warnings), "system": system, "value": written})
 
 
 def _safe(row: Row, field: str, warnings: list[Issue]) -> list[JsonObject]:
@@ -89,10 +87,18 @@ def _safe(row: Row, field: str, warnings: list[Issue]) -> list[JsonObject]:
 def _address(row: Row, warnings: list[Issue]) -> list[JsonObject]:
     lines = [line.strip() for cell in row.all("address") for line in cell.split("\n") if line.strip()]
     sent = row.one("postcode")
+    if any(map(is_homeless, (*lines, sent or ""))):
+        return [_homeless(row, lines, sent, warnings)]
     if sent and Postcode.read(sent) is None:
         warnings.append(Issue(Reason.CODE_UNKNOWN, row.at("postcode"), "batch.postcode"))
     made = tidy({"line": lines, "city": row.one("town"), "postalCode": sent})
     return [tidy({"extension": _safe(row, "safe_letter", warnings), "use": "home", **made})] if made else []
+
+
+def _homeless(row: Row, lines: list[str], sent: str | None, warnings: list[Issue]) -> JsonObject:
+    """No fixed abode has a postcode of its own in the NHS; one that was given says where to look."""
+    code = sent if sent and Postcode.read(sent) else Postcode.NO_FIXED_ABODE
+    return tidy({"extension": _safe(row, "safe_letter", warnings), "use": "temp", "line": lines, "city": row.one("town"), "postalCode": code})
 
 
 def _date(row: Row, field: str, warnings: list[Issue]) -> str | None:
@@ -105,13 +111,16 @@ def _date(row: Row, field: str, warnings: list[Issue]) -> str | None:
 
 def _deceased(row: Row, warnings: list[Issue]) -> JsonObject:
     """A date, or an answer; whatever is no plain no means that the person may have died, and is for a human."""
-    if not row.all("deceased"):
+    told = [one for one in row.all("deceased") if plain(one) not in _NOTHING_SAID]
+    if not told:
         return {}
-    day = next((day for one in row.all("deceased") if (day := fhir_day(one, month_first=row.month_first))), None)
+    if all(plain(one) in _ALIVE for one in told):
+        return {"deceasedBoolean": False}
+    day = next((day for one in told if (day := fhir_day(one, month_first=row.month_first))), None)
     if day is not None:
         return {"deceasedDateTime": day}
-    found = answer(row.all("deceased"))
-    if found is Answer.UNCLEAR or (found is Answer.NO and len(row.all("deceased")) > 1):
+    found = answer(told)
+    if found is Answer.UNCLEAR or (found is Answer.NO and len(told) > 1):
         warnings.append(Issue(Reason.CODE_UNKNOWN, row.at("deceased"), "batch.yes-or-no"))
         return {"deceasedBoolean": True}
     return {"deceasedBoolean": found is Answer.YES}
@@ -129,13 +138,13 @@ def _language(row: Row, field: str, warnings: list[Issue]) -> Iterator[JsonObjec
     sent = row.one(field)
     if sent is None:
         return
-    known = language(sent)
-    if known is None:
-        warnings.append(Issue(Reason.CODE_UNKNOWN, row.at(field), "batch.language"))
-    concept = {"coding": [{"system": LANGUAGE_SYSTEM, "code": known}]} if known else {"text": sent}
     written = field == "written_language"
     mode = {"url": PROFICIENCY, "extension": [{"url": "type", "valueCoding": {"system": _MODES, "code": "RWR" if written else "RSP"}}]}
-    yield {"extension": [mode], "language": concept}
+    for words in listed(sent, language):
+        known = language(words)
+        if known is None:
+            warnings.append(Issue(Reason.CODE_UNKNOWN, row.at(field), "batch.language"))
+        yield {"extension": [mode], "language": {"coding": [{"system": LANGUAGE_SYSTEM, "code": known}]} if known else {"text": words}}
 
 
 def _interpreter(row: Row, warnings: list[Issue]) -> Iterator[JsonObject]:
@@ -149,7 +158,7 @@ def _interpreter(row: Row, warnings: list[Issue]) -> Iterator[JsonObject]:
 
 def _wishes(row: Row, warnings: list[Issue]) -> Iterator[JsonObject]:
     """How, an extension for each choice, and when the person wants to be contacted (UK Core ContactPreference)."""
-    for words in several(row, "contact_by"):
+    for words in (one for cell in several(row, "contact_by") for one in listed(cell, partial(said, "contact_by"))):
         code = said("contact_by", words)
         if code is None:
             warnings.append(Issue(Reason.CODE_UNKNOWN, row.at("contact_by")))
@@ -160,8 +169,10 @@ def _wishes(row: Row, warnings: list[Issue]) -> Iterator[JsonObject]:
 
 
 def _practice(row: Row, warnings: list[Issue]) -> list[JsonObject]:
+    """By its code, else by its name, as it was sent."""
     sent = row.one("practice")
-    code = OdsCode.read(sent) if sent else None
+    code = OdsCode.read(sent) if sent and any(map(str.isdigit, sent)) else None
     if sent and code is None:
         warnings.append(Issue(Reason.ORGANISATION_UNKNOWN, row.at("practice")))
+        return [{"display": sent}]
     return [{"type": "Organization", "identifier": {"system": ODS, "value": code.value}}] if code else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from connectors.batch_csv.patient import ODS, patient, several, tidy
 from connectors.batch_csv.row import Row
-from connectors.batch_csv.values import Answer, answer, fhir_day, flag_coding, need_coding, said, source
+from connectors.batch_csv.values import Answer, answer, fhir_day, flag_coding, listed, need_coding, said, source
 from schemas.codes.sources import SOURCE_SYSTEM
 from schemas.fhir.build import JsonObject, message_uuid
 from schemas.identifiers import NhsNumber, OdsCode
@@ -19,6 +19,7 @@ _SOURCE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-SourceOf
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _CONSENTS = {"consent": "DRC", "consent_community": "IDSCL"}
 _NOTES = ("note", "access_needs", "contact_when")
+_NO_RISK = re.compile(r"(?:no|none|nil)(?: known)?(?: risks?| concerns?)?|dim(?: risg(?:iau)?| pryderon)?(?: hysbys)?|n/?a|-+", re.IGNORECASE)
 _STATUS = {"cancel": "revoked", "withdraw": "entered-in-error"}
 
 
@@ -99,7 +100,7 @@ def _priority(row: Row, warnings: list[Issue]) -> str | None:
 def _needs(row: Row, warnings: list[Issue]) -> list[JsonObject]:
     """Coded where the words are a code or name of a list; else as words, with a warning: nobody guesses what they may mean."""
     concepts: list[JsonObject] = []
-    for words in several(row, "need"):
+    for words in (one for cell in several(row, "need") for one in listed(cell, need_coding)):
         coding = need_coding(words)
         if coding is None:
             warnings.append(Issue(Reason.CODE_UNKNOWN, row.at("need"), "batch.need"))
@@ -118,16 +119,16 @@ def _flags(row: Row, body: bytes) -> tuple[list[JsonObject], list[str]]:
         coding = flag_coding(part) or (flag_coding("safeguarding") if said("answer", part) == "yes" else None)
         if coding:
             codes[coding["code"]] = dict(coding)
-        elif said("answer", part) != "no" and not re.fullmatch(r"(?i)none( known)?|dim|n/?a|-+", part):
+        elif said("answer", part) != "no" and not _NO_RISK.fullmatch(part):
             words.append(part)
     subject = {"reference": message_uuid(body, "Patient", 1)}
     return [{"resourceType": "Flag", "status": "active", "code": {"coding": [one]}, "subject": subject} for one in codes.values()], words
 
 
 def _consents(row: Row, body: bytes) -> tuple[list[JsonObject], list[str]]:
-    """A Consent for each plain answer, and the words of those that are not: a person looks at them first."""
+    """A Consent for each plain answer, and the words of those that are not, or that refuse what nobody knows: a person looks at them first."""
     plain: list[JsonObject] = []
-    unclear: list[str] = []
+    unclear = list(row.refusals)
     for name, kind in _CONSENTS.items():
         found = answer(row.all(name))
         if found is Answer.UNCLEAR:

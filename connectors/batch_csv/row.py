@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from connectors.batch_csv.columns import LEFT_OUT, columns, field_of, plain
+from connectors.batch_csv.columns import LEFT_OUT, columns, field_of, likely_field, plain
+from connectors.batch_csv.consents import refuses
 from connectors.batch_csv.table import is_json, read_json, read_row
 from connectors.batch_csv.values import fhir_day
 from schemas.fhir.strict_json import dump
@@ -16,6 +17,7 @@ from schemas.hl7v2.charset import DECLARED
 from schemas.messages import InboundMessage
 from schemas.rejection import Issue, Reason, Rejected
 
+Pairs = Sequence[tuple[str, object]]
 LONGEST_CELL = 20_000
 MONTH_FIRST = "month-first"
 _DATES = ("birth_date", "referred_on")
@@ -25,11 +27,13 @@ _BLANK = "".join(chr(code) for code in range(0x3001) if chr(code).isspace()) + "
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: `cells` by field, each value once; `unknown` what stands in columns that nobody knows; `number` as the file's reader counts."""
+    """One row: `cells` by field, each value once; `unknown` what stands in columns that nobody knows, `refusals` what of it
+    may refuse something; `number` as the file's reader counts."""
 
     number: int
     cells: Mapping[str, tuple[str, ...]] = field(repr=False)
     unknown: tuple[str, ...] = field(default=(), repr=False)
+    refusals: tuple[str, ...] = field(default=(), repr=False)
     warnings: tuple[Issue, ...] = ()
     month_first: bool = False
 
@@ -74,12 +78,15 @@ def read(message: InboundMessage) -> Row:
     found: dict[str, list[str]] = defaultdict(list)
     unknown: dict[str, None] = {}
     nested = []
+    refusals = []
+    fields = _fields(pairs, message.profile.columns)
     for name, value in pairs:
-        known = field_of(name, message.profile.columns)
+        known = fields[name]
         nested += [known] if known and known != LEFT_OUT and _is_nested(value) else []
         for words in _values(value):
             if known is None:
                 unknown[words] = None
+                refusals += [f"{name}: {words}"] if refuses(name, words) else []
             elif known != LEFT_OUT:
                 found[known].append(words)
     cells = {name: _each_once(name, values, month_first) for name, values in found.items()}
@@ -87,7 +94,15 @@ def read(message: InboundMessage) -> Row:
     warnings = [Issue(charset_warning, place(number), "batch.charset-utf-8")] if charset_warning else []
     warnings += [Issue(Reason.UNKNOWN_ELEMENT, place(number), "batch.unknown-columns", {"count": str(len(unknown))})] if unknown else []
     warnings += [Issue(Reason.ELEMENT_REMOVED, place(number, name), "batch.twice") for name in _said_twice(cells)]
-    return Row(number, cells, tuple(unknown), tuple(warnings), month_first)
+    return Row(number, cells, tuple(unknown), tuple(refusals), tuple(warnings), month_first)
+
+
+def _fields(pairs: Pairs, agreed: Mapping[str, str]) -> Mapping[str, str | None]:
+    """The field of each column; one that is only like a known name stands back where another column has the name itself."""
+    exact = {name: field_of(name, agreed) for name, _ in pairs}
+    taken = set(exact.values())
+    likely = {name: likely_field(name) for name, known in exact.items() if known is None}
+    return exact | {name: known for name, known in likely.items() if known and (known not in taken or columns()[known].many)}
 
 
 def _bare(name: str, value: str, month_first: bool) -> str:
@@ -110,9 +125,6 @@ def _is_nested(value: object) -> bool:
 
 def _placed(issue: Issue, number: int) -> Issue:
     return Issue(issue.reason, place(number), issue.detail, issue.params)
-
-
-Pairs = Sequence[tuple[str, object]]
 
 
 def _pairs(message: InboundMessage) -> tuple[Pairs, Reason | None]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
 
+from connectors.batch_csv.columns import field_of, likely_field
 from schemas.fhir.strict_json import Caps, dump, parse
 from schemas.rejection import Issue, Reason, Rejected
 
@@ -23,6 +24,7 @@ MOST_COLUMNS = 200
 LONGEST_ROW = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = b",;\t"
+_MOST_TITLES = 10
 _NOTHING = b",;\t \r\n\x0b\x0c"
 _CAPS = Caps(body=LONGEST_ROW, depth=8, keys=MOST_COLUMNS, string=LONGEST_ROW)
 _NOT_A_TABLE = {
@@ -133,7 +135,7 @@ def _csv_rows(content: bytes) -> Iterator[bytes]:
     records = list(islice(_records(content, delimiter), MOST_LINES + 1))
     if len(records) > MOST_LINES:
         raise _rejected(Reason.TOO_LARGE, "batch.too-many-rows", limit=str(MOST_ROWS))
-    place = next((at for at, one in enumerate(records) if one.written.strip(_NOTHING) and not _is_hint(one)), 0)
+    place = _place_of_names(records)
     yield from [b""] * place
     header, rows = records[place], records[place + 1 :]
     head = header.written.rstrip(b"\r\n") + b"\r\n"
@@ -146,6 +148,19 @@ def _csv_rows(content: bytes) -> Iterator[bytes]:
             yield _written((name, cell) for name, cell in zip(header.cells, row.cells, strict=False) if cell.strip())
         else:
             yield (head + row.written.rstrip(b"\r\n"))[: LONGEST_ROW + 1]
+
+
+def _place_of_names(records: Sequence[_Record]) -> int:
+    """Where the line of names stands: the first that says something, or below a title: lines that fill one cell each, where the next one fills more and
+    names a column that is known. A row of somebody's is never taken for it."""
+    said = [at for at, one in enumerate(records[:_MOST_TITLES]) if one.written.strip(_NOTHING) and not _is_hint(one)]
+    filled = {at: sum(bool(cell.strip()) for cell in records[at].cells) for at in said}
+    first = said[0] if said else 0
+    if filled.get(first, 0) != 1 or not records[first].is_sound:
+        return first
+    below = next((at for at in said if filled[at] > 1), first)
+    names = (cell.decode("utf-8", "replace") for cell in records[below].cells)
+    return below if any(field_of(name, {}) or likely_field(name) for name in names) else first
 
 
 def _size(row: _Record, wanted: int, most: int) -> int:
@@ -199,9 +214,10 @@ def _quoted(cell: bytes) -> bytes:
 
 def _delimiter(content: bytes) -> bytes:
     """Comma, semicolon or tab: whichever parts the header line most, a comma where none does."""
-    head = next((line for line in content[: 2 * LONGEST_ROW].splitlines() if line.strip(_NOTHING) and not line.strip().lower().startswith(b"sep=")), b"")
-    outside = re.sub(rb'"(?:[^"]|"")*+"', b"", head)
-    return max((_DELIMITERS[at : at + 1] for at in range(len(_DELIMITERS))), key=outside.count)
+    lines = (line for line in content[: 2 * LONGEST_ROW].splitlines() if line.strip(_NOTHING) and not line.strip().lower().startswith(b"sep="))
+    outside = [re.sub(rb'"(?:[^"]|"")*+"', b"", line) for line in islice(lines, _MOST_TITLES)]
+    head = next((line for line in outside if re.search(rb"[,;\t]", line)), b"")
+    return max((_DELIMITERS[at : at + 1] for at in range(len(_DELIMITERS))), key=head.count)
 
 
 def _records(content: bytes, delimiter: bytes) -> Iterator[_Record]:

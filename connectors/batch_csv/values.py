@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from enum import Enum
 from functools import cache
@@ -50,10 +50,11 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "stat": "stat|immediate|emergency|ar unwaith|argyfwng",
     },
     "contact_by": {
-        TELEPHONE: "phone|telephone|call|mobile|ffon|ffonio|galwad|symudol",
-        LETTER: "letter|post|mail|llythyr|drwy r post",
-        EMAIL: "email|e mail|ebost|e bost",
-        SMS: "text|sms|text message|neges destun|tecst",
+        TELEPHONE: "phone|telephone|call|phone call|telephone call|mobile|mobile phone|landline|by phone|by telephone"
+        "|ffon|ffonio|galwad|galwad ffon|symudol|dros y ffon",
+        LETTER: "letter|letters|post|mail|by letter|by post|llythyr|drwy r post|drwy lythyr",
+        EMAIL: "email|e mail|by email|by e mail|ebost|e bost|drwy e bost",
+        SMS: "text|texts|sms|text message|text messages|by text|neges destun|tecst",
     },
 }
 
@@ -70,8 +71,58 @@ def _index(kind: str) -> Mapping[str, str]:
 
 def answer(words: Iterable[str]) -> Answer | None:
     """What one or several answers to one question say together: a plain no outweighs, whatever is not plain is unclear, none is None."""
-    found = {Answer(code) if (code := said("answer", one)) else Answer.UNCLEAR for one in words}
+    found = {_answer(one) for one in words}
     return next((one for one in (Answer.NO, Answer.UNCLEAR, Answer.YES) if one in found), None)
+
+
+_HOW_GIVEN = frozenset(
+    (
+        *("verbal", "verbally", "written", "in", "writing", "by", "phone", "telephone", "signed", "consent", "given", "obtained"),
+        *("face", "to", "person", "full"),
+        *("ar", "lafar", "yn", "ysgrifenedig", "dros", "y", "ffon", "wedi", "llofnodi"),
+    )
+)
+_HOW_REFUSED = frozenset(("declined", "refused", "consent", "not", "given", "gwrthod", "gwrthododd", "gwrthodwyd"))
+
+
+def _answer(words: str) -> Answer:
+    """A plain yes or no, perhaps with how or when it was given: "Yes (verbal)", "Given verbally 12/11/26", "No - declined"."""
+    if code := said("answer", words):
+        return Answer(code)
+    first, *more = plain(words).split() or [""]
+    plainly = said("answer", first) if first.isalpha() else None
+    if plainly == "yes" and all(one in _HOW_GIVEN or one.isdigit() for one in more):
+        return Answer.YES
+    return Answer.NO if plainly == "no" and all(one in _HOW_REFUSED for one in more) else Answer.UNCLEAR
+
+
+_NO_FIXED_ABODE = frozenset(
+    (
+        *("nfa", "no fixed abode", "of no fixed abode", "no fixed address", "homeless"),
+        *("dim cartref sefydlog", "dim cyfeiriad sefydlog", "digartref"),
+    )
+)
+
+
+def is_homeless(words: str) -> bool:
+    """Whether a cell of an address says that there is none."""
+    return plain(words) in _NO_FIXED_ABODE
+
+
+def phone_number(words: str) -> str | None:
+    """A number that a spreadsheet spoilt, mended where nothing is lost: its leading 0, its decimal point, its quotes; None where its digits are."""
+    bare = words.strip().removeprefix("=").strip("\"'")
+    if re.fullmatch(r"\d(?:\.\d+)?[eE]\+?\d+", bare, re.ASCII):
+        return None
+    if found := re.fullmatch(r"(44|0)?([1237]\d{9})(?:\.0+)?", bare, re.ASCII):
+        return f"+44{found[2]}" if found[1] == "44" else f"0{found[2]}"
+    return bare
+
+
+def listed(words: str, known: Callable[[str], object]) -> list[str]:
+    """The items of a cell that commas, slashes or "and" part, where each is known; else the cell as it stands."""
+    parts = [part.strip() for part in re.split(r"\s*[,/&+]\s*|\s+(?:and|a|ac)\s+", words) if part.strip()]
+    return parts if not known(words) and len(parts) > 1 and all(map(known, parts)) else [words]
 
 
 # --- dates ------------------------------------------------------------------------------------------------------------------------------
