@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Literal
@@ -25,6 +26,7 @@ from schemas.fhir.read import (
     objects,
     string,
     strings,
+    texts,
 )
 from schemas.identifiers import NhsNumber, NhsNumberReading, NhsNumberStatus, Postcode, read_nhs_numbers
 from schemas.rejection import Issue, Reason
@@ -106,14 +108,14 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
         family=string(name, "family"),
         given=strings(name, "given"),
         birth_date=born,
-        postcode=_postcode(patient),
+        postcode=_postcode(patient, today),
         language_spoken=spoken,
         language_written=written,
         deceased=_deceased(_as_sent(sent) or patient),
         gender=_gender(patient),
         local_identifiers=tuple(LocalIdentifier(system=one.system, value=one.value) for one in named if not _is_nhs(one)),
-        phones=tuple(_telecoms(patient, "phone", "sms")),
-        emails=tuple(_telecoms(patient, "email")),
+        phones=tuple(_telecoms(patient, today, "phone", "sms")),
+        emails=tuple(_telecoms(patient, today, "email")),
         has_address=any(_says_where(address) for address in objects(patient.get("address"))),
         interpreter_required=next((boolean(one, "valueBoolean") for one in extensions(patient, "/patient-interpreterRequired")), None),
         contact_preferences=tuple(_contact_preferences(patient)),
@@ -170,25 +172,50 @@ def _birth_date(patient: JsonObject, path: str, today: date | None) -> tuple[str
 
 
 def _best(items: list[JsonObject], uses: tuple[str | None, ...]) -> JsonObject:
-    """The first item of the most wanted `use`; an item of a use that is not wanted only when there is nothing else, an old one never."""
+    """The first item of the most wanted `use`; an item of a use that is not wanted only when there is nothing else, an old one never. One with
+    an end to its time comes after those that have none."""
     current = [item for item in items if item.get("use") not in ("old", "maiden")]
-    return min(current, key=lambda item: uses.index(item.get("use")) if item.get("use") in uses else len(uses), default={})
+    return min(current, key=lambda item: (_end(item) is not None, uses.index(item.get("use")) if item.get("use") in uses else len(uses)), default={})
 
 
-def _postcode(patient: JsonObject) -> str | None:
-    """The home postcode in its usual form; one that is malformed as it was sent, because its district may still say something."""
-    sent = string(_best([one for one in objects(patient.get("address")) if string(one, "postalCode")], ("home", None, "temp")), "postalCode")
-    read = Postcode.read(sent) if sent else None
+def _end(item: JsonObject) -> str | None:
+    period = item.get("period")
+    return fhir_date(string(period, "end")) if isinstance(period, dict) else None
+
+
+def _is_over(item: JsonObject, today: date | None) -> bool:
+    """Whether it was marked old, or its time has ended; without `today` an end says nothing. A partial end (`2019`) lasts until it is over."""
+    end = _end(item)
+    return item.get("use") == "old" or (today is not None and end is not None and end < today.isoformat()[: len(end)])
+
+
+def _postcode(patient: JsonObject, today: date | None) -> str | None:
+    """The home postcode in its usual form; one that is malformed as it was sent, because its district may still say something. Where none has an
+    element of its own, the one that is written among the lines of the home address."""
+    addresses = [one for one in objects(patient.get("address")) if not _is_over(one, today)]
+    sent = string(_best([one for one in addresses if string(one, "postalCode")], _HOME), "postalCode")
+    read = Postcode.read(sent) if sent else _written(_best(addresses, _HOME))
     return read.value if read else sent
+
+
+_HOME = ("home", None, "temp")
+_LOOKS_LIKE_POSTCODE = re.compile(r"\b[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}\b", re.IGNORECASE | re.ASCII)
+
+
+def _written(address: JsonObject) -> Postcode | None:
+    """The one postcode that its lines hold; None when there are two."""
+    lines = (*strings(address, "line"), *(string(address, name) or "" for name in ("text", "city", "district")))
+    found = {read for line in lines for one in _LOOKS_LIKE_POSTCODE.findall(line) if (read := Postcode.read(one))}
+    return found.pop() if len(found) == 1 else None
 
 
 def _says_where(address: JsonObject) -> bool:
     return bool(strings(address, "line")) or any(string(address, name) for name in ("text", "city", "postalCode"))
 
 
-def _telecoms(patient: JsonObject, *systems: str) -> Iterator[str]:
+def _telecoms(patient: JsonObject, today: date | None, *systems: str) -> Iterator[str]:
     for one in objects(patient.get("telecom")):
-        if one.get("system") in systems and one.get("use") != "old" and (value := string(one, "value")):
+        if one.get("system") in systems and not _is_over(one, today) and (value := string(one, "value")):
             yield value
 
 
@@ -228,13 +255,15 @@ _SPOKEN, _WRITTEN = frozenset({"RSP", "ESP"}), frozenset({"RWR", "EWR"})
 
 
 def _languages(patient: JsonObject, path: str) -> tuple[str | None, str | None, list[Issue]]:
-    """Spoken and written language. Where the mode is not said it is the spoken one; several without a preference say nothing."""
+    """Spoken and written language. Where the mode is not said it is the spoken one; several without a preference say nothing. A language that
+    is named and not coded counts as well."""
     spoken: list[tuple[str, bool]] = []
     written: list[tuple[str, bool]] = []
     warnings: list[Issue] = []
     for one, where in indexed(patient, "communication", path):
         sent = list(codings(one, "language", where))
-        known = next((code for coded in sent if (code := language_of(coded.code))), None)
+        said = (*(coded.code for coded in sent), *(coded.display or "" for coded in sent), *(words for words, _ in texts(one, "language", where)))
+        known = next((code for name in said if (code := language_of(name))), None)
         if known is None:
             warnings += [Issue(Reason.CODE_UNKNOWN, coded.at) for coded in sent[:1]]
             continue
