@@ -36,6 +36,8 @@ class _Checked:
     body: JsonObject
     faults: tuple[Issue, ...]
     warnings: tuple[Issue, ...]
+    is_whole: bool = False
+    """Whether nothing was left out but narrative, so that each entry stands where the sender put it."""
 
 
 def translation(message: InboundMessage, body: JsonObject, envelope: Envelope) -> Translation:
@@ -45,15 +47,19 @@ def translation(message: InboundMessage, body: JsonObject, envelope: Envelope) -
     if fact is None:
         refuse(checked.faults)
         raise AssertionError("a message without a purpose has a fault")
-    sound, about_others = _of_one_person(checked.body)
-    bundle = message_bundle(message.body, NAME, fact.value, _resources(sound), focus="ServiceRequest")
+    others = _of_others(Message(checked.body))
+    bundle = message_bundle(message.body, NAME, fact.value, _resources(_without(checked.body, others)), focus="ServiceRequest")
     referral, about_referral = None, tuple[Issue, ...]()
     if fact not in _SHORT:
-        referral, about_referral = _referral(message, _of_one_person(body)[0], envelope, bundle, checked.faults)
+        sent = Message(body)
+        if others_sent := others if checked.is_whole else _of_others(sent):
+            sent = Message(_without(body, others_sent))
+        referral, about_referral = _referral(message, sent, envelope, Message(bundle), checked.faults)
     refuse(checked.faults)
     about = About(journey(message), _identifiers(bundle))
     target = None if fact is FactType.RECEIVED else target_of(envelope.full_url)
     heard = said_in(entry.get("resource") for entry in objects(body.get("entry"))) if fact in _SHORT else ()
+    about_others = (Issue(Reason.ELEMENT_REMOVED, f"Bundle.entry[{index}].resource", "fhir.of-another") for index in others)
     warnings = (*envelope.warnings, *checked.warnings, *about_others, *about_referral)
     return Translation((Fact(fact, bundle, about, referral, target=target, heard=heard),), warnings)
 
@@ -73,7 +79,7 @@ def _checked(message: InboundMessage, body: JsonObject, envelope: Envelope) -> _
     warnings += [*about_header, *about_content]
     if preferences(message.headers).get("handling") == "strict":
         faults += warnings
-    return _Checked(sound, tuple(faults), tuple(warnings))
+    return _Checked(sound, tuple(faults), tuple(warnings), not about_header and not about_content)
 
 
 def _header(envelope: Envelope) -> tuple[list[Issue], list[Issue]]:
@@ -118,16 +124,17 @@ def _without_header(body: JsonObject, envelope: Envelope) -> JsonObject:
     return {**body, "entry": entries}
 
 
-def _of_one_person(body: JsonObject) -> tuple[JsonObject, tuple[Issue, ...]]:
-    """The message without what is about another person than its request, and a warning for each entry that goes."""
-    message = Message(body)
+def _of_others(message: Message) -> list[int]:
+    """The places of the entries that are about another person than the message's request."""
     request = message.first("ServiceRequest")
     others = of_others(message, patient_of(message, request) if request else None)
-    if not others:
-        return body, ()
-    places = [index for index, entry in enumerate(objects(body.get("entry"))) if any(entry.get("resource") is one.resource for one in others)]
-    kept = [entry for index, entry in enumerate(objects(body.get("entry"))) if index not in places]
-    return {**body, "entry": kept}, tuple(Issue(Reason.ELEMENT_REMOVED, f"Bundle.entry[{index}].resource", "fhir.of-another") for index in places)
+    entries = enumerate(objects(message.bundle.get("entry")))
+    return [index for index, entry in entries if any(entry.get("resource") is one.resource for one in others)] if others else []
+
+
+def _without(body: JsonObject, places: list[int]) -> JsonObject:
+    """The message without the entries at these places."""
+    return {**body, "entry": [entry for index, entry in enumerate(objects(body.get("entry"))) if index not in places]} if places else body
 
 
 def _resources(body: JsonObject) -> list[tuple[str | None, JsonObject]]:
@@ -150,18 +157,15 @@ def _identifiers(bundle: JsonObject) -> tuple[Identifier, ...]:
 # --- what it asks for -------------------------------------------------------------------------------------------------------------------
 
 
-def _referral(
-    message: InboundMessage, body: JsonObject, envelope: Envelope, bundle: JsonObject, faults: tuple[Issue, ...]
-) -> tuple[Referral, tuple[Issue, ...]]:
+def _referral(message: InboundMessage, sent: Message, envelope: Envelope, read: Message, faults: tuple[Issue, ...]) -> tuple[Referral, tuple[Issue, ...]]:
     """The referral as a Welsh or English sender means it. Raises Rejected with the faults found before and its own."""
     try:
-        referral, warnings = read_referral(bundle, "gp", message.profile, message.received_at, body)
+        referral, warnings = read_referral(read, "gp", message.profile, message.received_at, sent)
     except Rejected as fault:
         named = {one.at for one in faults}
         refuse([*faults, *(one for one in fault.issues if one.at not in named)])
         raise
-    read = Message(bundle)
-    refuse([*faults, *_other_service(referral, envelope, Message(body))])
+    refuse([*faults, *_other_service(referral, envelope, sent)])
     referral, about_dialect = with_dialect(referral, read, envelope.header, end_user_organisation(message))
     return referral, (*without_noise(warnings, read), *about_dialect)
 

@@ -18,6 +18,8 @@ receiver sender author recorder asserter individual responsible owner source cus
 _WHO_OR_WHERE = frozenset(_NAMED.split())
 """Elements that name an organisation, a worker or a place: what they lead to may be unknown. Whatever else dangles may be a risk that was lost."""
 
+_JUDGED = frozenset({"reference", "implicitRules", "system", "endpoint"})
+
 
 @dataclass(frozen=True, slots=True)
 class Walked:
@@ -68,19 +70,24 @@ class _Finder:
     def into(self, node: JsonObject, where: Path, own: str) -> None:
         for name, value in node.items():
             kind = type(value)
-            if kind is dict:
+            if kind is str:
+                if name in _JUDGED:
+                    self.judge(node, name, where, own)
+            elif kind is dict:
                 self.into(value, (*where, name), own)
             elif kind is list:
                 for index, item in enumerate(value):
                     if type(item) is dict:
                         self.into(item, (*where, name, index), own)
-            elif kind is str:
-                if name == "reference":
-                    self.reference(node, value, where, own)
-                elif name == "implicitRules" and value:
-                    self.faults.append(Issue(Reason.UNKNOWN_MODIFIER, _path(where, name), "bars.implicit-rules"))
-                elif name == "system" or name == "endpoint":
-                    self.system(value, where, name)
+
+    def judge(self, node: JsonObject, name: str, where: Path, own: str) -> None:
+        value = node[name]
+        if name == "reference":
+            self.reference(node, value, where, own)
+        elif name != "implicitRules":
+            self.system(value, where, name)
+        elif value:
+            self.faults.append(Issue(Reason.UNKNOWN_MODIFIER, _path(where, name), "bars.implicit-rules"))
 
     def reference(self, node: JsonObject, target: str, where: Path, own: str) -> None:
         if target.startswith("#") or _OF_A_JOURNEY in where:

@@ -12,7 +12,7 @@ from schemas.fhir.prune import prune
 from schemas.fhir.read import Found, JsonObject, Message, codings, objects, string
 from schemas.rejection import Issue, Reason, Rejected
 
-_ELEMENTS = {
+_NAMED = {
     "ServiceRequest": """resourceType id identifier status intent category priority doNotPerform code orderDetail subject encounter occurrenceDateTime
         occurrencePeriod authoredOn requester performerType performer reasonCode reasonReference supportingInfo note contained extension""",
     "Patient": """resourceType id meta identifier active name telecom gender birthDate deceasedBoolean deceasedDateTime _deceasedDateTime address
@@ -23,6 +23,7 @@ _ELEMENTS = {
     "Condition": "resourceType id clinicalStatus verificationStatus code subject",
     "Observation": "resourceType id status code subject valueCodeableConcept valueBoolean",
 }
+_ELEMENTS = {kind: frozenset(names.split()) for kind, names in _NAMED.items()}
 _WHO = frozenset({"Practitioner", "PractitionerRole", "Organization", "RelatedPerson", "HealthcareService"})
 _MAY_BE_WITHIN = _WHO | {"Patient", "Consent", "Location"}
 _OVER = frozenset({"inactive", "remission", "resolved", "refuted", "entered-in-error"})
@@ -124,7 +125,7 @@ def _reduced(resource: JsonObject, message: Message) -> JsonObject:
     names = _ELEMENTS.get(str(resource.get("resourceType")))
     if names is None:
         return resource
-    kept = {name: value for name, value in resource.items() if name in names.split()}
+    kept = {name: value for name, value in resource.items() if name in names}
     return _request(kept, message) if resource.get("resourceType") == "ServiceRequest" else kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from connectors.discharge_document.headings import heading_of
 from connectors.discharge_document.plain_text import lines_of
@@ -74,7 +75,8 @@ def fingerprint(body: bytes) -> Identifier | None:
 def read_document(body: bytes) -> Document:
     """The document of a body: a Bundle of type document, or the one that a message Bundle carries. Raises Rejected with every fault."""
     parsed = parse(body, CAPS)
-    faults = list(_everywhere(parsed, ()))
+    faults: list[Issue] = []
+    _everywhere(parsed, (), faults)
     try:
         bundle = _document_bundle(parsed)
     except Rejected as fault:
@@ -136,20 +138,26 @@ def _release(composition: JsonObject) -> Iterator[Issue]:
 _TURNS = {"modifierExtension": None, "implicitRules": "discharge.implicit-rules"}
 
 
-def _everywhere(node: object, where: Path) -> Iterator[Issue]:
+def _everywhere(node: JsonObject, where: Path, faults: list[Issue]) -> None:
     """What may turn the meaning round wherever it stands, and a text that is longer than a text can be; depth is bounded by the parser."""
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name in _TURNS and value:
-                yield Issue(Reason.UNKNOWN_MODIFIER, fhir_path("Bundle", (*where, name)), _TURNS[name])
-            if isinstance(value, (dict, list)):
-                yield from _everywhere(value, (*where, name))
-            elif isinstance(value, str) and len(value) > LONGEST_TEXT and name != "data":
-                yield Issue(Reason.TOO_LARGE, fhir_path("Bundle", (*where, name)), "fhir.json.string", {"limit": str(LONGEST_TEXT)})
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            if isinstance(item, (dict, list)):
-                yield from _everywhere(item, (*where, index))
+    for name, value in node.items():
+        if name in _TURNS and value:
+            faults.append(Issue(Reason.UNKNOWN_MODIFIER, fhir_path("Bundle", (*where, name)), _TURNS[name]))
+        kind = type(value)
+        if kind is dict:
+            _everywhere(value, (*where, name), faults)
+        elif kind is list:
+            _every_item(value, (*where, name), faults)
+        elif kind is str and len(value) > LONGEST_TEXT and name != "data":
+            faults.append(Issue(Reason.TOO_LARGE, fhir_path("Bundle", (*where, name)), "fhir.json.string", {"limit": str(LONGEST_TEXT)}))
+
+
+def _every_item(items: list[Any], where: Path, faults: list[Issue]) -> None:  # Any: JSON
+    for index, item in enumerate(items):
+        if type(item) is dict:
+            _everywhere(item, (*where, index), faults)
+        elif type(item) is list:
+            _every_item(item, (*where, index), faults)
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------------------------

@@ -76,8 +76,8 @@ def _plain(node: Any) -> Any:  # Any: JSON
 
 
 def _plain_value(name: str, value: Any) -> Any:  # Any: JSON
-    if name == "div" and isinstance(value, str):
+    if not isinstance(value, str):
+        return _plain(value)
+    if name == "div":
         return "\n".join(lines_of(value))
-    if name == "data" and isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return None
-    return _plain(value)
+    return None if name == "data" and len(value) > LONGEST_TEXT else value

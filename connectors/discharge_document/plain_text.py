@@ -11,6 +11,7 @@ _WITHIN_A_LINE = """a abbr acronym b bdo big cite code dfn em font i img ins kbd
 _NOT_SHOWN = "script style head title object iframe noscript template del"
 _INLINE, _UNHEARD = frozenset(_WITHIN_A_LINE.split()), frozenset(_NOT_SHOWN.split())
 _CELLS = frozenset(("td", "th"))
+_SPACE = re.compile(r"\s+")
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
@@ -32,12 +33,14 @@ def _without_comments(markup: str) -> str:
 
 def _pieces(markup: str) -> Iterator[str]:
     """What is no text goes as far as its end; where it has none, it is read as text."""
-    at, unheard, ends = 0, "", {name: markup.lower().rfind(f"</{name}") for name in _UNHEARD}
+    at, unheard, ends = 0, "", dict[str, int]()
     for tag in _TAG.finditer(markup):
         name = (tag[2] or "").lower()
         if not unheard:
             yield _text(markup[at : tag.start()])
             yield _parting(name)
+            if name in _UNHEARD and name not in ends:
+                ends[name] = markup.lower().rfind(f"</{name}")
             unheard = name if not tag[1] and ends.get(name, -1) > tag.start() and not tag[0].endswith("/>") else ""
         elif name == unheard and tag[1]:
             unheard = ""
@@ -54,4 +57,4 @@ def _parting(name: str) -> str:
 
 def _text(written: str) -> str:
     """White space of the markup means nothing; a character reference may be one that must not be shown."""
-    return _HIDDEN.sub("", html.unescape(re.sub(r"\s+", " ", written)))
+    return _HIDDEN.sub("", html.unescape(_SPACE.sub(" ", written))) if written else ""

@@ -58,9 +58,10 @@ def service_of_text(words: str | None) -> ServiceState:
     plain = " ".join(sentence for sentence in sentences if sentence)
     if not plain or plain in _codes("generic", "texts"):
         return ServiceState.UNSTATED
-    if any(_social_prescribing().search(_refused().sub(" ", sentence)) for sentence in sentences):
+    naming = [sentence for sentence in sentences if _social_prescribing().search(sentence)]
+    if any(_social_prescribing().search(_refused().sub(" ", sentence)) for sentence in naming):
         return ServiceState.SOCIAL_PRESCRIBING
-    if any(_refused().search(sentence) for sentence in sentences):
+    if any(_refused().search(sentence) for sentence in naming):
         return ServiceState.OTHER
     return ServiceState.OTHER if _only_a_specialty(plain) else ServiceState.UNSTATED
 
@@ -82,6 +83,7 @@ def specialty_name(code: str) -> str | None:
     return name
 
 
+@cache
 def _codes(part: str, kind: str) -> frozenset[str]:
     return frozenset(data_file("services")[part][kind])
 
@@ -104,14 +106,25 @@ def _social_prescribing() -> re.Pattern[str]:
 
 def _only_a_specialty(plain: str) -> bool:
     around = _codes("generic", "around")
+    if not _words_of_specialties().issuperset(word for word in plain.split() if word not in around):
+        return False
     bare, rest = (" ".join(word for word in words.split() if word not in around) for words in (plain, _specialties().sub(" ", plain)))
     return bool(bare) and not rest
 
 
 @cache
 def _specialties() -> re.Pattern[str]:
+    return _any_of(_names_of_specialties())
+
+
+@cache
+def _words_of_specialties() -> frozenset[str]:
+    return frozenset(word for name in _names_of_specialties() for word in name.split())
+
+
+def _names_of_specialties() -> list[str]:
     lists = data_file("services")
-    return _any_of([*lists["specialties"].values(), *lists["other"]["texts"]])
+    return [*lists["specialties"].values(), *lists["other"]["texts"]]
 
 
 def _any_of(names: list[str], ending: str = "") -> re.Pattern[str]:
