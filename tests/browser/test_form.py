@@ -336,3 +336,10 @@ async def test_a_printed_form_says_whose_it_is_and_asks_for_the_day(window: Open
     await expect(page.locator(".name")).to_be_visible()
     for paper in await page.locator(".paper").all():
         await expect(paper).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/refer/myself", "/cyfeirio/fi-fy-hun"])
+async def test_a_form_to_fill_in_by_hand_takes_few_sheets(window: Opens, path: str) -> None:
+    page = await opened(window, path)
+    printed = await page.pdf(format="A4", prefer_css_page_size=True)
+    assert 2 <= printed.count(b"/Type /Page\n") <= 5
