@@ -35,9 +35,9 @@ def refuse(reason: Reason, at: str, status: int) -> HttpReply:
 
 async def open_http(hub: Hub, intake: Intake, doors: AsyncExitStack) -> None:
     """The HTTP door: connectors' places and what may be read. Raises Misconfigured when the address cannot be had."""
-    routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors)]
-    routes += beside.routes(hub.registry, hub.ledger.pool, hub.sealing)
-    routes += await web.pages(hub, intake.receive)
+    routes = [*intake_http.routes(intake, hub.registry), *reading_routes(hub.ledger.pool, hub.sealing, hub.doors, public=hub.settings.public_url)]
+    routes += beside.routes(hub.registry, hub.ledger.pool, hub.sealing, hub.settings.public_url)
+    routes += await web.pages(hub, intake.receive, refuse)
     door = HttpDoor(routes, Bearer(hub.clients, refuse), refuse, Limits(hosts=frozenset(hub.settings.hosts)), beside.worded(hub.registry))
     server = await serve_http(door, hub.settings.http.host, hub.settings.http.port)
     hub.doors.append(lambda: not door.stopping)

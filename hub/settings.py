@@ -66,6 +66,14 @@ def _hosts(value: object) -> tuple[str, ...]:
     return names
 
 
+def _public(value: object) -> str | None:
+    """Without a slash at its end, so that a path can follow."""
+    found = re.fullmatch(r"(https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*)/?", str(value).strip())
+    if value is not None and found is None:
+        raise ValueError("not an address")
+    return found[1] if found else None
+
+
 def _lines(value: object) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return value
@@ -116,6 +124,9 @@ class Settings(BaseSettings):
     mllp_tls_key: Path | None = Field(None, description="a PEM file with that certificate's key, without a password")
     mllp_tls_ca: Path | None = Field(None, description="a PEM file of the authorities whose certificates senders may show")
     hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = Field((), description="host names by which the HTTP door may be called, with commas between")
+    public_url: Annotated[str | None, BeforeValidator(_public)] = Field(
+        None, description="the http or https address by which others reach the HTTP door, such as https://hub.example; unset, links name the Host asked"
+    )
     metrics: Listener | None = Field(None, description="host:port, such as 127.0.0.1:9100, where a stage without a door answers /metrics and /health")
     key_file: Path | None = Field(None, description="a file that holds the hub's key; unset, one is made in the data folder")
     production: bool = Field(False, description="true or false")

@@ -127,7 +127,8 @@ def link(
 
     async def work(hub: Hub) -> dict[str, object] | None:
         known = any(row["id"] == client and row["revoked_at"] is None for row in await list_clients(hub.pool))
-        return {language: link_path(hub.sealing, client, way, language) for language in ("en", "cy")} if known else None
+        base = hub.settings.public_url or ""
+        return {language: base + link_path(hub.sealing, client, way, language) for language in ("en", "cy")} if known else None
 
     found = _run(work)
     if found is None:

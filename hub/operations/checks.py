@@ -104,12 +104,23 @@ def _settings(place: Place) -> Iterator[Finding]:
         yield Finding("key", "green", text("check.key.ok"))
     except Misconfigured:
         yield Finding("key", "red", text("check.key.missing"), "ls -l $HUB_KEY_FILE")
+    yield _links(place)
     unsaid = place.settings.unsaid_in_letters
     if unsaid:
         command = f"{' '.join(f'{name}=…' for name in unsaid)} hub serve"
         yield Finding("sender", "amber", text("check.sender.unsaid", names=", ".join(unsaid)), command)
     else:
         yield Finding("sender", "green", text("check.sender.ok"))
+
+
+def _links(place: Place) -> Finding:
+    """A door that others reach by another name than the one that it is asked by must be told that name."""
+    settings = place.settings
+    if settings.public_url is not None:
+        return Finding("links", "green", text("check.links.ok", url=settings.public_url))
+    if settings.production or not settings.http.loopback:
+        return Finding("links", "amber", text("check.links.host"), "HUB_PUBLIC_URL=https://… hub serve")
+    return Finding("links", "green", text("check.links.here"))
 
 
 async def _record(connection: Connection, took: float) -> AsyncIterator[Finding]:

@@ -11,6 +11,7 @@ from hub.errors import Misconfigured
 from hub.ledger.database import Pool
 from hub.ledger.sealing import Sealing
 from hub.reading.resources import read_request, read_task
+from hub.reading.searching import door_of
 from hub.registry import Registered, Registry
 from hub.security.scopes import Open, Scope
 from hub.transports.http_messages import Dress, HttpReply, HttpRequest, Respond, Route
@@ -22,14 +23,14 @@ from schemas.rejection import Issue, Reason, Rejected
 _READ = {"ServiceRequest": read_request, "Task": read_task}
 
 
-def routes(registry: Registry, pool: Pool, sealing: Sealing) -> Iterator[Route]:
-    """One route for each place. Raises Misconfigured for a file that is not in the connector's folder."""
+def routes(registry: Registry, pool: Pool, sealing: Sealing, public: str | None = None) -> Iterator[Route]:
+    """One route for each place; `public` as in `hub.reading.routes`. Raises Misconfigured for a file that is not in the connector's folder."""
     for name in registry.names:
         found = registry[name]
         for reads in found.manifest.reads:
             yield Route("GET", reads.path, _reads(found, reads, pool, sealing), Scope(reads.scope))
         for document in found.manifest.documents:
-            yield Route("GET", document.path, _document(found, document), Open.TO_ALL)
+            yield Route("GET", document.path, _document(found, document, public), Open.TO_ALL)
 
 
 def _reads(found: Registered, reads: Reads, pool: Pool, sealing: Sealing) -> Respond:
@@ -54,7 +55,7 @@ def _absent(found: Registered, request: HttpRequest) -> HttpReply:
     return HttpReply(reply.status, b"".join(reply.parts), reply.content_type, reply.headers)
 
 
-def _document(found: Registered, document: Document) -> Respond:
+def _document(found: Registered, document: Document, public: str | None) -> Respond:
     try:
         written = files(f"{found.package}.{found.manifest.name}").joinpath(document.file).read_text("utf-8")
     except OSError:
@@ -62,8 +63,7 @@ def _document(found: Registered, document: Document) -> Respond:
     below = document.path.rpartition("/")[0]
 
     async def respond(request: HttpRequest) -> HttpReply:
-        host = request.head.joined.get("host", "localhost")
-        return HttpReply(200, written.replace("{base}", f"http://{host}{below}").encode())
+        return HttpReply(200, written.replace("{base}", f"{door_of(request.head, public)}{below}").encode())
 
     return respond
 

@@ -17,7 +17,7 @@ from hub.ledger.database import Pool, lent
 from hub.ledger.sealing import Sealing
 from hub.reading.capability import Place, capability_statement
 from hub.reading.resources import find_requests, find_tasks, read_request, read_task
-from hub.reading.searching import base_of, searches
+from hub.reading.searching import door_of, searches
 from hub.reading.validating import judge, validates
 from hub.registry import Registry, installed
 from hub.security.scopes import Open, Scope
@@ -33,27 +33,29 @@ Read = Callable[[Pool, Sealing, UUID, str], Any]
 _BUILT = "2026-11-22"
 
 
-def routes(pool: Pool, sealing: Sealing, ready: Sequence[Callable[[], bool]], registry: Registry | None = None) -> Iterator[Route]:
+def routes(
+    pool: Pool, sealing: Sealing, ready: Sequence[Callable[[], bool]], registry: Registry | None = None, public: str | None = None
+) -> Iterator[Route]:
     """FHIR reads and searches, `$validate`, the capability statement, liveness, readiness (PostgreSQL only, never Kafka), metrics for this
-    machine alone."""
+    machine alone. `public`: where others reach the door; without it links name the Host that was called."""
     registry = registry or installed()
-    fhir = [*_fhir(pool, sealing), *_validation(registry)]
+    fhir = [*_fhir(pool, sealing, public), *_validation(registry)]
     listened = [(listener.method or "", listener.path or "") for _, listener in registry.listeners("http")]
     yield from fhir
-    yield Route("GET", "/fhir/metadata", _metadata([*listened, *((route.method, route.path) for route in fhir)]), Open.TO_ALL)
+    yield Route("GET", "/fhir/metadata", _metadata([*listened, *((route.method, route.path) for route in fhir)], public), Open.TO_ALL)
     yield Route("GET", "/health/live", _live, Open.TO_ALL)
     yield Route("GET", "/health/ready", _ready(pool, ready), Open.TO_ALL)
     yield Route("GET", "/metrics", _metrics, Open.TO_ALL)
 
 
-def _fhir(pool: Pool, sealing: Sealing) -> Iterator[Route]:
+def _fhir(pool: Pool, sealing: Sealing, public: str | None) -> Iterator[Route]:
     for kind, read, find, scope in (
         ("ServiceRequest", read_request, find_requests, Scope.REFERRAL_READ),
         ("Task", read_task, find_tasks, Scope.TASK_READ),
     ):
         yield Route("GET", f"/fhir/{kind}/{{id}}", _reads(pool, sealing, read), scope)
-        yield Route("GET", f"/fhir/{kind}", searches(pool, sealing, kind, find), scope)
-        yield Route("POST", f"/fhir/{kind}/_search", searches(pool, sealing, kind, find), scope)
+        yield Route("GET", f"/fhir/{kind}", searches(pool, sealing, kind, find, public), scope)
+        yield Route("POST", f"/fhir/{kind}/_search", searches(pool, sealing, kind, find, public), scope)
 
 
 def _validation(registry: Registry) -> Iterator[Route]:
@@ -85,9 +87,9 @@ def _absent() -> HttpReply:
     return HttpReply(404, dump(build.operation_outcome([Issue(Reason.NOT_FOUND, "")])))
 
 
-def _metadata(places: Sequence[Place]) -> Respond:
+def _metadata(places: Sequence[Place], public: str | None) -> Respond:
     async def respond(request: HttpRequest) -> HttpReply:
-        return HttpReply(200, dump(capability_statement(places, version("referral-hub"), _BUILT, base_of(request.head))))
+        return HttpReply(200, dump(capability_statement(places, version("referral-hub"), _BUILT, f"{door_of(request.head, public)}/fhir")))
 
     return respond
 

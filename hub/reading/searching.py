@@ -22,7 +22,7 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 100
 
 
-def searches(pool: Pool, sealing: Sealing, kind: str, find: Find) -> Respond:
+def searches(pool: Pool, sealing: Sealing, kind: str, find: Find, public: str | None = None) -> Respond:
     """Answers a search of one type. What is wrong with it is said all at once (400); an absent resource is simply not found."""
 
     async def respond(request: HttpRequest) -> HttpReply:
@@ -32,14 +32,14 @@ def searches(pool: Pool, sealing: Sealing, kind: str, find: Find) -> Respond:
             reply = refusal_reply(InboundMessage(b"", headers=request.head.joined), rejected, text("rest.search-refused"))
             return HttpReply(reply.status, b"".join(reply.parts), reply.content_type, reply.headers)
         found, following = await find(pool, sealing, search, request.sender.id)
-        return HttpReply(200, dump(_searchset(base_of(request.head), search, found, following)))
+        return HttpReply(200, dump(_searchset(f"{door_of(request.head, public)}/fhir", search, found, following)))
 
     return respond
 
 
-def base_of(head: HttpHead) -> str:
-    """Where this server's FHIR is, as the client called it."""
-    return f"http://{head.joined.get('host', 'localhost')}/fhir"
+def door_of(head: HttpHead, public: str | None) -> str:
+    """Where the HTTP door is for whoever asked: the address that operations set, else the Host that was called."""
+    return public or f"http://{head.joined.get('host', 'localhost')}"
 
 
 def _asked(request: HttpRequest) -> Pairs:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 
 from hub.parts import Hub
 from hub.security.scopes import Open
-from hub.transports.http_messages import HttpReply, HttpRequest, Route
-from hub.web.addresses import ADDRESSES, SENDING
+from hub.transports.http_messages import HttpReply, HttpRequest, Refuse, Respond, Route
+from hub.web.addresses import ADDRESSES, SENDING, address
 from hub.web.own_client import register
 from hub.web.parts import Desk, Receive, desk_of
 from hub.web.referring import Referring
 from hub.web.rendering import STYLE, STYLE_PATH, Language, Page, reply
 from hub.web.sent import show_again
 from hub.web.status import Status
+from schemas.rejection import Reason
+from schemas.rest import media_types
 
 Responds = Callable[[HttpRequest, Language], Awaitable[HttpReply]]
 
 
-async def pages(hub: Hub, receive: Receive) -> tuple[Route, ...]:
-    """The pages of a running hub, its own client registered. A production hub without a telephone number has none: a form that nobody can
-    phone about shuts somebody out. Raises Unavailable."""
+async def pages(hub: Hub, receive: Receive, refuse: Refuse) -> tuple[Route, ...]:
+    """The pages of a running hub, its own client registered, and the way to them from `/`. A production hub without a telephone number has
+    none: a form that nobody can phone about shuts somebody out. Raises Unavailable."""
     if hub.settings.production and hub.settings.phone is None:
         return ()
     await register(hub.ledger.pool, hub.sealing)
     await hub.clients.load()
-    return tuple(routes(desk_of(hub, receive)))
+    return (*routes(desk_of(hub, receive)), Route("GET", "/", _front(refuse), Open.TO_ALL))
 
 
 def routes(desk: Desk) -> Iterator[Route]:
@@ -70,6 +73,28 @@ def _still(desk: Desk, name: str, language: Language) -> HttpReply:
     """A page that asks nothing."""
     other = ADDRESSES[name][language == "en"]
     return reply(Page(f"{name}.html", language, desk.shown, {}, other))
+
+
+def _front(refuse: Refuse) -> Respond:
+    """A browser that was given the hub's bare address is led to the form in its reader's language; to a system there is nothing."""
+
+    async def answer(request: HttpRequest) -> HttpReply:
+        sent, vary = request.head.joined, (("vary", "Accept, Accept-Language"),)
+        if not any(kind.name == "text/html" for kind in media_types(sent.get("accept", ""))):
+            return refuse(Reason.NOT_FOUND, "", 404).and_headers(vary)
+        return HttpReply(303, b"", headers=(("location", address("start", _preferred(sent.get("accept-language", "")))), *vary))
+
+    return answer
+
+
+def _preferred(accepted: str) -> Language:
+    """Welsh where the browser prefers it to English (RFC 9110 12.5.4), else English."""
+    weights = {"cy": 0.0, "en": 0.0}
+    for kind in media_types(accepted):
+        language, weight = kind.name.partition("-")[0], kind.parameters.get("q", "1")
+        if language in weights and re.fullmatch(r"[01](\.[0-9]{0,3})?", weight):
+            weights[language] = max(weights[language], float(weight))
+    return "cy" if weights["cy"] > weights["en"] else "en"
 
 
 async def _style(_request: HttpRequest) -> HttpReply:

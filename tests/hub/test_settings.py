@@ -37,6 +37,9 @@ RIGHT = (
     ("HUB_HTTP", "localhost:0", "http", Address("localhost", 0)),  # any free port
     ("HUB_MLLP", "[::1]:2575", "mllp", Address("::1", 2575)),  # IPv6 needs its brackets
     ("HUB_PRODUCTION", "yes", "production", True),
+    ("HUB_PUBLIC_URL", "https://hub.example.wales/", "public_url", "https://hub.example.wales"),  # a path follows it
+    ("HUB_PUBLIC_URL", "http://[::1]:8080/hub", "public_url", "http://[::1]:8080/hub"),
+    ("HUB_PUBLIC_URL", "", "public_url", None),
     ("HUB_PRODUCTION", "", "production", False),  # an empty variable is an unset one
     ("HUB_TOPIC_PREFIX", "test-1.", "topic_prefix", "test-1."),
     ("HUB_ROUTING_BATCH", "1", "routing_batch", 1),
@@ -58,6 +61,9 @@ WRONG = (
     ({"HUB_HTTP": "127.0.0.1:８０"}, "HUB_HTTP must be host:port"),  # full-width digits are no digits here
     ({"HUB_MLLP": "2575"}, "HUB_MLLP must be host:port"),  # a port alone
     ({"HUB_MLLP": "::1:2575"}, "HUB_MLLP must be host:port"),  # IPv6 without brackets
+    ({"HUB_PUBLIC_URL": "SECRET.example"}, "HUB_PUBLIC_URL must be the http or https address"),
+    ({"HUB_PUBLIC_URL": "https://u:SECRET@hub.example"}, "HUB_PUBLIC_URL must be the http or https address"),  # would stand in every answer
+    ({"HUB_PUBLIC_URL": "https://hub.example/?q=SECRET"}, "HUB_PUBLIC_URL must be the http or https address"),
     ({"HUB_PRODUCTION": "perhaps"}, "HUB_PRODUCTION must be true or false"),
     ({"HUB_LOG_LEVEL": "loud"}, "HUB_LOG_LEVEL must be debug"),
     ({"HUB_TOPIC_PREFIX": "Wales!"}, "HUB_TOPIC_PREFIX must be small letters"),

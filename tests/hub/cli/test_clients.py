@@ -48,10 +48,10 @@ async def hub(secured: StoreAddresses, database: str, topic_prefix: str, tmp_pat
         "HUB_WEBHOOK_ALLOW": "127.0.0.1:9000",
     }  # fmt: skip
 
-    async def run(*arguments: str) -> Ended:
+    async def run(*arguments: str, **more: str) -> Ended:
         command = [sys.executable, "-m", "hub", "clients", *arguments]
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(*command, env=environment | more, stdout=pipe, stderr=pipe)
         out, err = await asyncio.wait_for(process.communicate(), 60)
         return Ended(process.returncode or 0, out.decode(), err.decode())
 
@@ -188,6 +188,8 @@ async def test_an_organisation_is_given_the_forms_address_for_its_staff(hub: Hub
     assert str(given["en"]).startswith("/refer/organisation/tai-prawf.p.")
     assert str(given["cy"]).startswith("/cyfeirio/sefydliad/tai-prawf.p.")
     assert (await hub("link", "tai-prawf", "--call-handler")).line["way"] == "call-handler"
+    whole = (await hub("link", "tai-prawf", HUB_PUBLIC_URL="https://hub.example.wales")).line
+    assert (whole["en"], whole["cy"]) == (f"https://hub.example.wales{given['en']}", f"https://hub.example.wales{given['cy']}")
     await hub("revoke", "tai-prawf")
     refused = await hub("link", "tai-prawf")
     assert (refused.code, refused.out) == (64, "")

@@ -45,7 +45,7 @@ async def test_nobody_waits_on_a_sound_hub_and_every_part_is_looked_at(hub: Comm
     assert (ended.code, ended.lines[0]["waiting"]) == (0, {"causes": [], "people": 0})
     found = colours(ended)
     assert found.pop("sender") == "amber"  # nothing is set here: see below
-    green = {"settings", "key", "postgres", "clock", "outbox", "dead-letters", "deliveries", "worklist", "directory", "kafka", "topics", "clients"}
+    green = {"settings", "key", "postgres", "clock", "outbox", "dead-letters", "deliveries", "worklist", "directory", "kafka", "topics", "clients", "links"}
     assert {name for name, colour in found.items() if colour == "green"} == green
     assert {name for name, colour in found.items() if colour != "green"} == {"hub", "door", "lag-routing", "lag-dispatch"}  # no stage runs here
     said = await hub("check", "--language", "cy")
@@ -62,6 +62,22 @@ async def test_what_letters_cannot_say_for_want_of_a_setting_is_named(hub: Comma
     (said,) = [one for one in ended.lines[0]["findings"] if one["name"] == "sender"]
     assert (said["colour"], said["command"] is None) == (("amber", False) if unset else ("green", True))
     assert [name for name in WHO_WRITES if name in said["words"]["en"]] == [name for name in WHO_WRITES if name in said["words"]["cy"]] == list(unset)
+
+
+@pytest.mark.parametrize(
+    ("told", "colour"),
+    [
+        ({}, "green"),  # on this machine the host that was asked is the right one
+        ({"HUB_HTTP": "0.0.0.0:8080"}, "amber"),
+        ({"HUB_PRODUCTION": "true"}, "amber"),
+        ({"HUB_PRODUCTION": "true", "HUB_PUBLIC_URL": "https://hub.example.wales"}, "green"),
+    ],
+)
+async def test_a_door_for_others_must_know_its_own_address(hub: Commands, opened: Record, told: dict[str, str], colour: str) -> None:
+    ended = await replace(hub, environment={**hub.environment, **told})("check", "--json")
+    (said,) = [one for one in ended.lines[0]["findings"] if one["name"] == "links"]
+    assert (said["colour"], said["command"] is None) == (colour, colour == "green")
+    assert ("HUB_PUBLIC_URL" in said["words"]["en"], "HUB_PUBLIC_URL" in said["words"]["cy"]) == (colour == "amber",) * 2
 
 
 async def test_somebody_who_waits_is_counted_and_the_command_ends_with_one(hub: Commands, opened: Record, topics: KafkaAccess) -> None:

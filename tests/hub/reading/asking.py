@@ -16,11 +16,11 @@ from tests.hub.making import Record
 
 async def asked(
     book: Record, method: str, address: str, client: str, body: bytes = b"", *, path: str | None = None, headers: dict[str, str] | None = None,
-    profile: Profile | None = None,
+    profile: Profile | None = None, public: str | None = None,
 ) -> HttpReply:  # fmt: skip
     """The answer to a request; `address` may hold a query, `path` is the route's where it differs."""
     parts = urlsplit(address)
-    route = next(one for one in routes(book.ledger.pool, book.ledger.sealing, []) if (one.method, one.path) == (method, path or parts.path))
+    route = next(one for one in routes(book.ledger.pool, book.ledger.sealing, [], public=public) if (one.method, one.path) == (method, path or parts.path))
     sent = (("host", "hub.example.wales"), *((headers or {}).items()))
     head = HttpHead(method, parts.path, route, "127.0.0.1", sent, {}, tuple(parse_qsl(parts.query, keep_blank_values=True)))
     return await route.respond(HttpRequest(head, Client(client, client, "gp", frozenset(), profile or Profile()), body))

@@ -19,9 +19,9 @@ from tests.hub.making import GP, Record
 _BASE = "/bars/FHIR/R4"
 
 
-async def ask(book: Record, path: str, client: str | None = None, **params: str) -> HttpReply:
+async def ask(book: Record, path: str, client: str | None = None, *, public: str | None = None, **params: str) -> HttpReply:
     """One GET of the route with this path."""
-    route = next(one for one in routes(installed(), book.ledger.pool, book.ledger.sealing) if one.path == path)
+    route = next(one for one in routes(installed(), book.ledger.pool, book.ledger.sealing, public) if one.path == path)
     head = HttpHead("GET", path, route, "127.0.0.1", (("host", "hub.example.wales"), ("x-request-id", "r-1")), params)
     return await route.respond(HttpRequest(head, Client(client, client, "gp", frozenset()) if client else None, b""))
 
@@ -55,6 +55,8 @@ async def test_a_document_is_sound_fhir_and_names_the_address_by_which_the_hub_w
     statement = orjson.loads((await ask(opened, f"{_BASE}/metadata")).body)
     assert check(statement) == ()
     assert statement["implementation"]["url"] == f"http://hub.example.wales{_BASE}"
+    statement = orjson.loads((await ask(opened, f"{_BASE}/metadata", public="https://hub.example")).body)
+    assert statement["implementation"]["url"] == f"https://hub.example{_BASE}"
 
 
 DOOR = [

@@ -32,6 +32,18 @@ async def test_a_referrer_finds_its_request_by_its_own_identifier(opened: Record
     assert await opened.value("SELECT count(*) FROM audit WHERE action = 'referral.read' AND referral_id = $1", wanted) == 1
 
 
+async def test_every_link_begins_with_the_address_that_operations_set_whatever_host_was_called(opened: Record) -> None:
+    for value in ("A-1", "A-2"):
+        await opened.create(body=named(value))
+    reply = await asked(opened, "GET", f"{SR}?_count=1", GP, public="https://hub.example.wales/door")
+    made = orjson.loads(reply.body)
+    links = [*(link["url"] for link in made["link"]), *(entry["fullUrl"] for entry in made["entry"])]
+    assert len(links) == 3
+    assert [link for link in links if not link.startswith(f"https://hub.example.wales/door{SR}")] == []
+    statement = orjson.loads((await asked(opened, "GET", "/fhir/metadata", GP, public="https://hub.example.wales/door")).body)
+    assert statement["implementation"]["url"] == "https://hub.example.wales/door/fhir"
+
+
 async def test_nobody_finds_anothers_whatever_they_ask(opened: Record) -> None:
     id_ = await opened.create(body=named("A-1"))
     ref = await opened.value("SELECT ref FROM referral WHERE id = $1", id_)

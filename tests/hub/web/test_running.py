@@ -55,6 +55,30 @@ async def test_production_without_a_telephone_number_has_no_pages(database: str,
         assert hub.clients.by_id(FORM_CLIENT) is None
 
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+FRONT = (
+    ({"accept": BROWSER}, "/refer"),
+    ({"accept": BROWSER, "accept-language": "en-GB,en;q=0.9"}, "/refer"),
+    ({"accept": BROWSER, "accept-language": "cy-GB,cy;q=0.9,en;q=0.8"}, "/cyfeirio"),
+    ({"accept": BROWSER, "accept-language": "en;q=0.5, cy;q=0.7"}, "/cyfeirio"),
+    ({"accept": BROWSER, "accept-language": "fr, cy;q=x, en;q=0.1"}, "/refer"),  # what cannot be read counts for nothing
+    ({"accept": "application/fhir+json"}, None),
+    ({"accept": "*/*"}, None),  # what curl and most libraries send
+    ({}, None),
+)
+
+
+async def test_a_browser_at_the_bare_address_is_led_to_the_form_and_a_system_is_told_that_nothing_is_there(database: str, tmp_path: Path) -> None:
+    async with running(database, tmp_path) as (_, browser):
+        for headers, to in FRONT:
+            browser.headers = httpx.Headers(headers)
+            answer = await browser.get("/")
+            assert (answer.status_code, answer.headers.get("location"), "Accept" in answer.headers["vary"]) == (303 if to else 404, to, True), headers
+            assert to or answer.json()["resourceType"] == "OperationOutcome"
+        browser.headers = httpx.Headers({"accept": BROWSER})
+        assert (await browser.get("/", follow_redirects=True)).status_code == 200
+
+
 async def test_an_organisations_own_pages_send_the_form_with_its_key_and_nobody_else(database: str, tmp_path: Path) -> None:
     async with running(database, tmp_path) as (_, browser):
         answer = await browser.post("/forms/self-referral", data=LEAST)
