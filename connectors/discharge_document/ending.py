@@ -16,19 +16,22 @@ from schemas.rejection import Issue, Reason
 
 # FHIR's own example list (discharge-disposition) and SNOMED CT, as the Welsh destination that means the same.
 _HL7 = {"home": "19", "alt-home": "29", "long": "20", "snf": "20", "hosp": "23", "other-hcf": "87", "psy": "87", "rehab": "87", "exp": "79"}
-_SNOMED = {"371828006": "79", "419099009": "79"}
-_AT_HOME = ("own-home", None)
+_SNOMED = {"306689006": "19", "371828006": "79", "419099009": "79"}
+_HOME_IN_WORDS = frozenset({"home", "own home", "at home", "discharged home", "discharge to home", "usual place of residence", "adref", "gartref"})
+_OWN_HOME = "own-home"
 _NOT_SAID = Discharge(Ending.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """The Encounter and what it says of its end. `unknown`: where a code stands that is in no list; `went_to`: the place, where it is in the document."""
+    """The Encounter and what it says of its end. `unknown`: where a code stands that is in no list; `went_to`: the place, where it is in the
+    document; `told`: whether a destination is stated at all, in whatever words."""
 
     encounter: Found | None = None
     end: Discharge = _NOT_SAID
     unknown: tuple[str, ...] = ()
     went_to: Found | None = None
+    told: bool = False
 
     @property
     def may_be_offered(self) -> bool:
@@ -48,7 +51,11 @@ def read_stay(document: Document) -> Stay:
 def _stay(document: Document, encounter: Found) -> Stay:
     stay = next(iter(objects(encounter.resource.get("hospitalization"))), {})
     to, how, unknown = _codes(stay, encounter.resource, f"{encounter.path}.hospitalization")
-    return Stay(encounter, lists.discharge(to, how), unknown, document.message.follow(stay.get("destination"), encounter))
+    stated = next(iter(objects(stay.get("dischargeDisposition"))), {})
+    somewhere = any(one.at in unknown for one in codings(stay, "dischargeDisposition", f"{encounter.path}.hospitalization"))
+    words = (string(stated, "text") or "").lower()
+    told = to is not None or somewhere or (how is None and words not in _HOME_IN_WORDS | {""})
+    return Stay(encounter, lists.discharge(to, how), unknown, document.message.follow(stay.get("destination"), encounter), told)
 
 
 def _codes(stay: JsonObject, encounter: JsonObject, path: str) -> tuple[str | None, str | None, tuple[str, ...]]:
@@ -91,14 +98,15 @@ def _worst(codes: list[str], death: str) -> str | None:
 
 
 def placed(person: Person, patient: Found | None, stay: Stay) -> tuple[Person, tuple[Issue, ...]]:
-    """The person at the place where they went: its address, else their temporary one; at home the home's. Where that is not said nothing is
-    known of the place, which is a warning."""
+    """The person at the place where they went: its address, else their temporary one; at home, or where nothing is said, the home's. Where they
+    went elsewhere, or by a code that nobody knows, nothing is known of the place, which is a warning."""
     if (code := _postcode(stay.went_to)) is not None:
         return person.model_copy(update={"postcode": code}), ()
-    if stay.end.at in _AT_HOME and stay.end.ending is not Ending.MOVED:
+    if (stay.end.at == _OWN_HOME or not stay.told) and stay.end.ending is not Ending.MOVED:
         return person, ()
     temporary = _postcode(patient, "temp") if stay.end.at == "temporary" else None
-    warnings = () if temporary else (Issue(Reason.AREA_UNCERTAIN, f"{_path(stay)}.hospitalization", "discharge.place"),)
+    detail = "discharge.place" if stay.end.at or stay.end.ending is Ending.MOVED else "discharge.place-unknown"
+    warnings = () if temporary else (Issue(Reason.AREA_UNCERTAIN, f"{_path(stay)}.hospitalization", detail),)
     return person.model_copy(update={"postcode": temporary}), warnings
 
 

@@ -27,7 +27,7 @@ def translated(document: Document, message: InboundMessage, journey: str | None)
     stay, asked = read_stay(document), read_asked(document)
     reading = Reading(document, message, journey, patient_of(document), stay, asked, list(document.warnings))
     reading.warn([Issue(Reason.CODE_UNKNOWN, at) for at in stay.unknown])
-    status = document.composition.resource.get("status")
+    status = str(document.composition.resource.get("status")).strip().lower()
     if status == "entered-in-error":
         return _withdrawn(reading)
     if _died(reading):
@@ -50,13 +50,13 @@ def _offer_or_nothing(reading: Reading) -> Translation:
     if at is not None:
         return _ignored(reading, Reason.DISCHARGE_WITHOUT_TRIGGER, Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, at, "discharge.not-discharged"))
     said = [Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, f"{one.path}.status", "discharge.not-in-force") for one in asked.not_in_force]
-    if asked.verdict is Verdict.NAMED:
+    if asked.verdict is Verdict.NAMED or asked.elsewhere:
         said.append(Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, _named_at(asked), "discharge.not-plain"))
     return _ignored(reading, Reason.DISCHARGE_WITHOUT_TRIGGER, *said)
 
 
 def _named_at(asked: Asked) -> str:
-    return next((f"{section.path}.text" for section, _ in asked.words), "Composition.section")
+    return next((f"{section.path}.text" for section, _ in asked.words), asked.elsewhere or "Composition.section")
 
 
 def _ignored(reading: Reading, reason: Reason, *said: Issue) -> Translation:

@@ -50,7 +50,7 @@ def heading_of(section: JsonObject) -> str | None:
             return code
     concept = section.get("code")
     titles = (string(section, "title"), string(concept, "text") if isinstance(concept, dict) else None, *(one.display for one in codings(section, "code", "")))
-    return next((found for title in titles if title and (found := _BY_TITLE.get(plain(title)))), None)
+    return next((found for title in titles if title and (found := _BY_TITLE.get(plain(_TAG.sub("", title))))), None)
 
 
 def plain(title: str) -> str:
@@ -58,4 +58,13 @@ def plain(title: str) -> str:
     return " ".join(re.findall(r"\w+", title.casefold()))
 
 
-_BY_TITLE = {plain(code): code for code in sorted(KNOWN)}
+_TAG = re.compile(r"\s*\(record artefact\)|\s*\(record artifact\)", re.IGNORECASE)
+"""What SNOMED CT writes after the name of a heading."""
+_ALSO = {
+    "plan-and-requested-actions": """plan; actions; requested actions; recommendations; follow up; followup; follow up plan; management plan; discharge plan;
+    plan and actions; actions for healthcare professionals; actions for other services; actions for community services; cynllun; camau gweithredu""",
+    "outbound-referral": "referrals; referrals made; onward referral; onward referrals; atgyfeiriadau",
+    "social-context": "social history; social situation; social; cyd-destun cymdeithasol; hanes cymdeithasol",
+}
+"""Titles in use beside the standard's."""
+_BY_TITLE = {plain(code): code for code in sorted(KNOWN)} | {plain(title): code for code, titles in _ALSO.items() for title in titles.split(";")}

@@ -15,6 +15,7 @@ from schemas.fhir.build import JsonObject
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.others import of_others
 from schemas.fhir.read import Found, fhir_date, objects, string
+from schemas.fhir.request import Referrer, read_referrer
 from schemas.messages import About, Fact, Identifier
 from schemas.referral import Referral, read_referral
 from schemas.rejection import Issue, Reason, Rejected
@@ -37,15 +38,25 @@ def referral_fact(reading: Reading, kind: FactType, coded: Found | None, at: str
 
 
 def _as_said(reading: Reading, referral: Referral, coded: Found | None, at: str | None) -> Referral:
-    """Where in the document it is asked for; and unclear consent where the words decline it or say no to sharing."""
+    """Where in the document it is asked for, who wrote it and when; and unclear consent where the words decline it or say no to sharing."""
     where = referral.service.at if coded else at or reading.asked.at
     declined = reading.asked.verdict is Verdict.DECLINED or any(one.heading == CONSENT and refuses(one.lines) for one in reading.document.sections)
+    written = string(reading.document.composition.resource, "date")
     return referral.model_copy(
         update={
+            "referrer": _referrer(reading, coded) or referral.referrer,
+            "authored_on": referral.authored_on or (written if fhir_date(written) else None),
             "service": referral.service.model_copy(update={"at": where}),
             "consent": referral.consent.model_copy(update={"unclear": referral.consent.unclear or declined}),
         }
     )
+
+
+def _referrer(reading: Reading, coded: Found | None) -> Referrer | None:
+    """Who wrote the document, where its ServiceRequest does not say who asks."""
+    if coded is None or "requester" in coded.resource:
+        return None
+    return read_referrer(reading.document.message, Found({"requester": _author(reading)}, reading.document.composition.path))
 
 
 def request_of(reading: Reading, coded: Found | None, kind: FactType) -> JsonObject:
@@ -105,7 +116,7 @@ def _carrier(reading: Reading, coded: Found | None, request: JsonObject) -> Carr
     carrier.take(reading.patient, must=True)
     for reference in objects((reading.patient.resource.get("generalPractitioner") if reading.patient else None) or []):
         carrier.take_who(reference, reading.patient)
-    if coded is None:
+    if coded is None or "requester" not in coded.resource:
         carrier.take_who(_author(reading) or {}, reading.document.composition)
     for name in ("requester", "performer"):
         for reference in objects((coded.resource.get(name) if coded else None) or []):

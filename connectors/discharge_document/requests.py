@@ -20,13 +20,15 @@ _NO = frozenset({"n", "no", "false", "0", "373067005", "la32-8"})
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the document asks. `coded`: ServiceRequests that are in force; `verdict`: what the words say; `words`: the sections in whose words it
-    is named, with those lines; `at` where it is asked; `not_in_force`: requests for social prescribing that ask for nothing now."""
+    is named, with those lines; `at` where it is asked; `not_in_force`: requests for social prescribing that ask for nothing now; `elsewhere`:
+    where it is named under a heading that asks for nothing."""
 
     coded: tuple[Found, ...] = ()
     verdict: Verdict = Verdict.SILENT
     words: tuple[tuple[Section, tuple[str, ...]], ...] = ()
     at: str | None = None
     not_in_force: tuple[Found, ...] = ()
+    elsewhere: str | None = None
 
     @property
     def plainly(self) -> bool:
@@ -45,6 +47,7 @@ def read_asked(document: Document) -> Asked:
         words=tuple((section, one.lines) for section, one in heard if one.lines),
         at=next((f"{section.path}.text" for section, one in heard if one.verdict is Verdict.ASKED), None),
         not_in_force=tuple(one for one in requests if not _in_force(one.resource)),
+        elsewhere=next((f"{one.path}.text" for one in document.sections if not asks(one) and heard_in(one).verdict is not Verdict.SILENT), None),
     )
 
 

@@ -124,7 +124,7 @@ def _words_of_specialties() -> frozenset[str]:
 
 def _names_of_specialties() -> list[str]:
     lists = data_file("services")
-    return [*lists["specialties"].values(), *lists["other"]["texts"]]
+    return [*lists["specialties"].values(), *lists["other"]["texts"], *lists["other"]["who"]]
 
 
 def _any_of(names: list[str], ending: str = "") -> re.Pattern[str]:

@@ -188,7 +188,8 @@ ENDS: list[tuple[str, str, FactType, str | None]] = [
     (WELSH, "22", FactType.RECEIVED, None),
     (WELSH, "51", FactType.RECEIVED, None),
     (WELSH, "79", FactType.PERSON_DIED, None),
-    (WELSH, "77", FactType.RECEIVED, "SA1 1AA"),  # no code of the list: warned, and nothing is known but the home
+    (WELSH, "77", FactType.RECEIVED, None),  # no code of the list: they may be anywhere
+    (SCT, "306689006", FactType.RECEIVED, "SA1 1AA"),
     ("https://fhir.hl7.org.uk/CodeSystem/UKCore-DischargeMethodWales", "4", FactType.PERSON_DIED, None),
     ("", "4", FactType.PERSON_DIED, None),  # a code that is no destination is a method
     ("http://terminology.hl7.org/CodeSystem/discharge-disposition", "exp", FactType.PERSON_DIED, None),
@@ -204,6 +205,16 @@ def test_the_end_of_the_stay_says_who_died_and_where_the_others_are(system: str,
     referral = made.facts[0].referral
     assert (referral.person.postcode if referral else None) == postcode
     assert any(one.reason is Reason.CODE_UNKNOWN for one in made.warnings) is (code == "77")
+
+
+@pytest.mark.parametrize(("words", "postcode"), [("Usual place of residence", "SA1 1AA"), ("Gartref", "SA1 1AA"), ("Nursing home", None)])
+def test_a_destination_in_words_is_home_only_where_it_says_so(words: str, postcode: str | None) -> None:
+    end = {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "IMP"}, "hospitalization": {"dischargeDisposition": {"text": words}}}
+    made = translate(message(document(section("outbound-referral", PLAN), resources=(end,))))
+    referral = made.facts[0].referral
+    assert referral is not None
+    assert referral.person.postcode == postcode
+    assert any(one.reason is Reason.AREA_UNCERTAIN for one in made.warnings) is (postcode is None)
 
 
 def test_the_place_is_where_the_person_went_even_when_it_is_called_home() -> None:

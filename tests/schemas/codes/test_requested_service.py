@@ -25,6 +25,8 @@ SP, OTHER, UNSTATED = ServiceState.SOCIAL_PRESCRIBING, ServiceState.OTHER, Servi
         ("http://terminology.hl7.org/CodeSystem/v2-0281", "PSY", None, OTHER),
         ("HL70281", "MED", "Medical", OTHER),
         (SNOMED, "306118006", "Referral to cardiology service", OTHER),
+        (SNOMED, "306165004", "Referral to dietitian (procedure)", OTHER),  # SNOMED CT names who works there
+        (SNOMED, "871711000000103", "Social prescribing declined", UNSTATED),  # asks for nothing
         (SNOMED, "999999999", None, UNSTATED),  # not known: looked at, not refused
         (None, None, None, UNSTATED),
     ],
@@ -56,6 +58,10 @@ def test_a_coding_says_which_service(system: str | None, code: str | None, words
         ("Referral to Trauma & Orthopaedics outpatient clinic", OTHER),
         ("Adran Cardioleg", OTHER),
         ("A&E", OTHER),
+        ("Referral to community mental health team", OTHER),
+        ("Atgyfeirio at ffisiotherapydd", OTHER),
+        ("Mental health", UNSTATED),  # a need as well
+        ("Seen by the physiotherapist, lonely", UNSTATED),
         ("support after cardiology treatment", UNSTATED),  # names more than a specialty
         ("lonely since leaving general surgery ward", UNSTATED),
         ("entertainment", UNSTATED),  # holds the letters of ENT
