@@ -24,7 +24,7 @@ from hub.ledger.sealing import Sealing
 from hub.security.client import MllpBinding, Outbound
 from hub.security.hub_key import open_sealing
 from hub.security.kafka_access import KafkaAccess
-from hub.security.registration import CASE_MANAGEMENT, READABLE, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
+from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
 from hub.security.scopes import USUAL, Scope
 from hub.settings import Settings, load
 from hub.web import link_path
@@ -76,8 +76,6 @@ def add(
         _stop("--sending-application, --sending-facility and --certificate go with --mllp-in.")
     said = {"sharing_agreement": _yes(sharing_agreement), "channel": _one_of("--channel", channel, CHANNELS), "email": email}
     said["feedback_by"] = _one_of("--feedback", feedback, get_args(FeedbackWay))
-    for topic in reads or ():
-        _one_of("--reads", topic, READABLE)
     new = NewClient(
         id=client, organisation_type=type_, scopes=_scopes(scope, type_), name=name, profile=_agreed(_profile(profile), type_, said), mllp=bound,
         outbound=_outbound(webhook, mllp_out, connector, type_), kafka=kafka, topics=tuple(reads or ()),

@@ -143,7 +143,7 @@ WRONG = [
     ("told by a person, and a webhook given", ("add", "h-b", "--type", "gp", "--feedback", "worklist", "--webhook", "https://gp.nhs.wales/"), 78),
     ("told by pigeon", ("add", "h-b", "--type", "housing", "--feedback", "pigeon"), 64),
     ("a channel that nothing knows", ("add", "h-b", "--type", "housing", "--channel", "gp"), 64),
-    ("a topic that is another's or the hub's own", ("add", "cm-b", "--type", "case-management", "--kafka", "--reads", "referrals"), 64),
+    ("a topic that is another's or the hub's own", ("add", "cm-b", "--type", "case-management", "--kafka", "--reads", "referrals"), 78),
     ("a further topic without a login", ("add", "cm-b", "--type", "case-management", "--reads", "directory"), 78),
     ("a connector that has nobody to tell", ("add", "gp-b", "--type", "gp", "--connector", "bars"), 64),
     ("a type that there is not", ("add", "gp-b", "--type", "gpp"), 78),
