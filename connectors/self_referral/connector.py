@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -32,6 +33,7 @@ from schemas.rejection import Issue, Reason, Rejected
 from schemas.rest import media_types, status_of
 
 NAME = "self_referral"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _FIELD_OF = {"birthDate": "birth", "authoredOn": "paper", "identifier": "nhs_number", "subject": "family"}
 _DATES = ("birth", "paper")
 
@@ -96,11 +98,20 @@ def _odd(form: Form) -> Iterator[Issue]:
     postcode = form.get("postcode")
     if postcode and Postcode.read(postcode) is None:
         yield Issue(Reason.AREA_UNCERTAIN, "postcode", "self_referral.postcode")
-    email = form.get("email")
-    if email and ("@" not in email or " " in email):
-        yield Issue(Reason.RULE_NOT_MET, "email", "self_referral.email")
+    for name in ("phone", "helper_phone"):
+        if (phone := form.get(name)) and _lacks_figures(phone):
+            yield Issue(Reason.RULE_NOT_MET, name, "self_referral.phone")
+    for name in ("email", "helper_email"):
+        if (email := form.get(name)) and not _EMAIL.fullmatch(email):
+            yield Issue(Reason.RULE_NOT_MET, name, "self_referral.email")
     if form.get("language_other") and not language_named(form.get("language_other") or ""):
         yield Issue(Reason.CODE_UNKNOWN, "language_other", "self_referral.language")
+
+
+def _lacks_figures(phone: str) -> bool:
+    """Whether nobody could ring it: a telephone number in Britain has ten figures or more with its area, a mobile eleven."""
+    figures = "".join(filter(str.isdigit, phone))
+    return len(figures) < 10 or (len(figures) == 10 and figures.startswith("07"))
 
 
 def _by_field(issue: Issue) -> Issue:

@@ -15,7 +15,7 @@ from hub.web.tokens import FormToken
 from hub.web.typed import Typed
 from schemas.rejection import Issue, Reason
 
-_CHECKED = frozenset({"birth", "paper", "nhs_number", "postcode", "email"})
+_CHECKED = frozenset({"birth", "paper", "nhs_number", "postcode", "phone", "email", "helper_phone", "helper_email"})
 """Where what cannot be used is shown once before it is sent as it is: the person may have meant something else."""
 _ANCHORS = {"birth": "birth_day", "paper": "paper_day", "contact": "phone"}
 _OWN_WORDS = ("matters", "contact_notes", "access_notes", "language_other")

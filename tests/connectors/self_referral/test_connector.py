@@ -247,6 +247,12 @@ ODD: list[tuple[dict[str, Any], tuple[str, str]]] = [
     ({"nhs_number": "1234567890"}, ("nhs-number-failed-check", "nhs_number")),
     ({"postcode": "nowhere"}, ("area-uncertain", "postcode")),
     ({"email": "nobody", "email_safe": "yes"}, ("rule-not-met", "email")),
+    ({"email": "non@@example.org", "email_safe": "yes"}, ("rule-not-met", "email")),
+    ({"email": "non@example", "email_safe": "yes"}, ("rule-not-met", "email")),
+    ({"phone": "0770 090 001"}, ("rule-not-met", "phone")),  # a figure is missing: nobody could ring
+    ({"phone": "ask at reception"}, ("rule-not-met", "phone")),
+    ({"way": "someone-else", "helper_name": "Jo", "helper_phone": "0770"}, ("rule-not-met", "helper_phone")),
+    ({"way": "someone-else", "helper_name": "Jo", "helper_email": "jo"}, ("rule-not-met", "helper_email")),
     ({"level": "very"}, ("code-unknown", "level")),
     ({"need": "a-need-that-is-none"}, ("code-unknown", "need")),
     ({"language_spoken": "other", "language_other": "Gwdihwaidd"}, ("code-unknown", "language_other")),
@@ -258,6 +264,11 @@ ODD: list[tuple[dict[str, Any], tuple[str, str]]] = [
 @pytest.mark.parametrize(("fields", "warning"), ODD)
 def test_one_odd_field_refuses_nobody(fields: dict[str, Any], warning: tuple[str, str]) -> None:
     assert warning in said(translated(**fields))
+
+
+@pytest.mark.parametrize("phone", ["01248 000000", "+44 7700 900001", "(01248) 000000 ext 2", "01248 000000 or 07700 900001", "0169 772 0000"])
+def test_a_telephone_number_that_can_be_rung_is_no_odd_one(phone: str) -> None:
+    assert ("rule-not-met", "phone") not in said(translated(phone=phone))
 
 
 DATES = [("17", "5", "1948", "1948-05-17"), ("", "", "1948", "1948"), ("", "05", "1948", "1948-05"), ("1", "Mai", "1948", "1948-05-01")]

@@ -292,6 +292,13 @@ async def test_what_was_asked_about_once_is_asked_again_in_the_language_that_is_
     assert reference((await pages.post("/cyfeirio/fi-fy-hun", fields_of(page.text))).text)
 
 
+async def test_a_telephone_number_that_nobody_could_ring_is_asked_about_once(pages: Counter) -> None:
+    page = await pages.send(phone="0770 090 001")
+    assert re.findall(r'<a href="#(f-[^"]+)">', page.text) == ["f-phone"]
+    assert await pages.book.value("SELECT count(*) FROM referral") == 0
+    assert reference((await pages.post("/refer/myself", fields_of(page.text))).text)
+
+
 async def test_what_was_said_to_be_right_once_is_asked_about_again_after_a_fault(pages: Counter) -> None:
     page = await pages.send(postcode="nowhere")
     page = await pages.post("/refer/myself", {**fields_of(page.text), "family": ""})
