@@ -38,9 +38,15 @@ _BESIDE = frozenset(  # words that change nothing of a yes
     )
 )
 _SAID_IN_WORDS = re.compile(
-    r"\b(?:not|n['’]t|refus\w+(?: to)?|declin\w+(?: to)?|withdr[ae]w\w*|without|no|lacks?) (?:\w+ ){0,2}(?:consent|agree)|"
+    r"(?:n['’]t|\b(?:not|refus\w+(?: to)?|declin\w+(?: to)?|withdr[ae]w\w*|without|no|lacks?)) (?:\w+ ){0,2}(?:consent|agree)|"
     r"\bconsent\w* (?:\w+ ){0,2}(?:not|refused|declined|withdrawn|withheld|revoked)\b|"
     r"\b(?:ddim|nid|nid yw\S*|heb|gwrthod\w*|tynnu) (?:\S+ ){0,4}(?:cydsyni|gydsyni|chydsyni|caniat|ganiat|chaniat)"
+)
+_WANTS_NONE = re.compile(  # of this service or of none that is named; a referral elsewhere that was declined is another matter
+    r"\b(?:declin\w+|refus\w+) (?:(?:to be|being|a|the|this|any|onward|further|social prescribing|community) ){0,3}referr(?:al|ed)\b"
+    r"(?! (?:to|for) (?!(?:the |a |your )?(?:social|communit|link|us\b|you\b|this\b)))|"
+    r"(?:\bnot|n['’]t) (?:want|wish)\w* (?:(?:to be|a|the|this|any) ){1,2}referr(?:al|ed)\b|"
+    r"\b(?:gwrthod\w*|ddim (?:eisiau|am|yn dymuno)) (?:cael )?(?:y |yr |ei |eu )?h?atgyfeiri"
 )
 _NOBODY_KNOWS = re.compile(r"\b(?:n ?/ ?a|not (?:asked|known|recorded|applicable|stated|sought|discussed|yet)|no (?:objection|answer|record)\w*|unknown)\b")
 
@@ -67,6 +73,12 @@ def given(obx: Segment) -> dict[str, bool]:
     return {kinds[0]: True} if kinds and answer is Answer.GIVEN else {}
 
 
+def agrees(obx: Segment) -> bool:
+    """Whether every answer plainly says yes, perhaps with how it was given ("Yes, verbal consent given")."""
+    said = [_said(one) for one in obx.field(5).repetitions]
+    return bool(said) and all(one is Answer.GIVEN for one in said)
+
+
 def doubted(message: Message) -> frozenset[str]:
     """The kinds that some OBX leaves unclear: no other permission for them may be relied on."""
     return frozenset(kind for obx in message.segments("OBX") if _answer(obx) is Answer.UNCLEAR for kind in _kinds(obx))
@@ -76,7 +88,7 @@ def unclear(message: Message, texts: Iterable[str]) -> bool:
     """Whether a refusal may stand where the hub cannot read it: an OBX about consent that is no plain yes or no, one about consent to something
     that is not named and is refused, or a text that says so in words. Nobody may route it unseen."""
     answers = {obx.field(5).text.strip() for obx in message.segments("OBX") if is_consent(obx)}
-    in_words = (_SAID_IN_WORDS.search(said.casefold()) for said in texts if said not in answers)
+    in_words = (_SAID_IN_WORDS.search(said.casefold()) or _WANTS_NONE.search(said.casefold()) for said in texts if said not in answers)
     return bool(doubted(message)) or any(map(_refuses_something, message.segments("OBX"))) or any(in_words)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from connectors.hospital_hl7v2.answered import readings, says_yes
+from connectors.hospital_hl7v2.answered import readings, says_no, says_yes
 from connectors.hospital_hl7v2.bundles import bundle_of, in_order, referral_in
+from connectors.hospital_hl7v2.consents import agrees
 from connectors.hospital_hl7v2.findings import read_conditions, read_observations
 from connectors.hospital_hl7v2.patient import Death, death, read_patient
 from connectors.hospital_hl7v2.providers import read_requester
@@ -25,7 +26,7 @@ def offer(source: Source, message: InboundMessage) -> Translation:
     """One `offered` with the referral that it would be, or nothing. With an agreed trigger but no offer, the warning says what was missing."""
     at = trigger_at(source, message.profile.triggers)
     if at is None:
-        return Translation()
+        return Translation((), _unclear(source, message.profile.triggers))
     if not real_discharge(source):
         where = source.message.first("PV1").at(places_of(source).destination)
         return Translation((), (Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, where, "hospital.offer-no-discharge"),))
@@ -61,7 +62,7 @@ def _triggers(segment: Segment, wanted: set[str]) -> int | None:
     if segment.name == "OBX":
         if segment.component(11).upper() in _NOT_SO:
             return None
-        asked = _names(segment, 3, wanted) and says_yes(segment)
+        asked = _names(segment, 3, wanted) and (says_yes(segment) or agrees(segment))
         return 5 if asked or _names(segment, 5, wanted) else None
     if segment.name in ("DG1", "PR1"):
         return 3 if _names(segment, 3, wanted) else None
@@ -70,6 +71,14 @@ def _triggers(segment: Segment, wanted: set[str]) -> int | None:
         if found and found[1] == segment.name and says_yes(segment, int(found[2])):
             return int(found[2])
     return None
+
+
+def _unclear(source: Source, agreed: tuple[str, ...]) -> tuple[Issue, ...]:
+    """A trigger that was asked and answered neither yes nor no: whoever wrote it may believe that it counts."""
+    wanted = {one.strip().casefold() for one in agreed if one.strip()}
+    asked = (obx for obx in source.message.segments("OBX") if _names(obx, 3, wanted) and obx.component(11).upper() not in _NOT_SO)
+    said = next((obx for obx in asked if obx.field(5).text.strip() and not obx.field(5).is_null and not says_no(obx)), None)
+    return (Issue(Reason.DISCHARGE_WITHOUT_TRIGGER, said.at(5), "hospital.offer-unclear"),) if said else ()
 
 
 def _names(segment: Segment, number: int, wanted: set[str]) -> bool:

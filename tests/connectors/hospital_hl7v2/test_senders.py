@@ -240,6 +240,50 @@ def test_when_it_happened_is_read_where_the_stay_does_not_say(event: str, stay: 
     assert resource(adt(event, evn, PID, pv1(f2="I", **stay)), "Encounter").get("period") == period
 
 
+OBX_CONSENT = "OBX|9|CE|CONSENT-DIRECT-CARE||Y"
+
+
+@pytest.mark.parametrize(
+    ("answer", "offered"),
+    [("Yes - agreed", True), ("Yes, verbal", True), ("Y", True), ("No", False), ("Perhaps", False), ("Yes if family agree", False)],
+)
+def test_a_trigger_is_answered_as_people_write_it(answer: str, offered: bool) -> None:
+    found = read(adt("A03", PID, pv1(f2="I", f36="19", f37="1"), f"OBX|1|ST|SP||{answer}", OBX_CONSENT))
+    assert (FactType.OFFERED in [fact.type for fact in found.facts]) is offered
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "is_said"),
+    [("Perhaps", "F", True), ("Yes if family agree", "F", True), ("No", "F", False), ("Yes", "D", False), ("", "F", False)],
+)
+def test_a_trigger_that_is_answered_unclearly_is_said_to_be(answer: str, status: str, is_said: bool) -> None:
+    body = adt("A03", PID, pv1(f2="I", f36="19", f37="1"), f"OBX|1|ST|SP||{answer}||||||{status}", OBX_CONSENT)
+    assert ((Reason.DISCHARGE_WITHOUT_TRIGGER, "OBX[1]-5") in warned(body)) is is_said
+
+
+# --- what a note refuses ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("note", "held"),
+    [
+        ("Patient declined referral to the community.", True),
+        ("She refused a social prescribing referral.", True),
+        ("He does not want to be referred.", True),
+        ("Didn't wish to be referred, but daughter insists", True),
+        ("He didn't consent to this.", True),
+        ("Doesn’t agree to be contacted", True),
+        ("Mae wedi gwrthod cael ei atgyfeirio.", True),
+        ("Dyw hi ddim eisiau cael ei hatgyfeirio", True),
+        ("Declined referral to physiotherapy.", False),
+        ("Declined dementia care package, would like company.", False),
+        ("She wants to be referred.", False),
+    ],
+)
+def test_a_note_that_says_that_the_person_does_not_want_it_is_for_a_human(note: str, held: bool) -> None:
+    assert referral_of(lines(RF1, PID, f"NTE|1||{note}")).consent.unclear is held
+
+
 # --- merges -----------------------------------------------------------------------------------------------------------------------------
 
 
