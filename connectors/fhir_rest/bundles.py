@@ -67,16 +67,18 @@ def _form_faults(body: JsonObject) -> Iterator[Issue]:
 
 def _entry_faults(entry: object, at: str) -> Iterator[Issue]:
     resource = entry.get("resource") if isinstance(entry, dict) else None
-    asked = entry.get("request") if isinstance(entry, dict) else None
-    method = asked.get("method") if isinstance(asked, dict) else None
-    if method not in (None, "POST", "PUT"):
-        yield Issue(Reason.UNSUPPORTED_BATCH, f"{at}.request.method", "fhir_rest.entry-method")
-    elif not isinstance(resource, dict):
-        yield Issue(Reason.REQUIRED, f"{at}.resource", "fhir_rest.entry-resource")
+    if not isinstance(resource, dict):
+        yield from [*_method_faults(entry, at)] or [Issue(Reason.REQUIRED, f"{at}.resource", "fhir_rest.entry-resource")]
     elif resource.get("resourceType") == "Bundle":
         yield Issue(Reason.UNSUPPORTED_BATCH, f"{at}.resource", "fhir_rest.bundle-within")
     elif resource.get("resourceType") in ("ReferralRequest", "ProcedureRequest"):
         yield Issue(Reason.UNSUPPORTED_VERSION, f"{at}.resource.resourceType", "fhir_rest.old-type", {"found": resource["resourceType"]})
+
+
+def _method_faults(entry: object, at: str) -> Iterator[Issue]:
+    asked = entry.get("request") if isinstance(entry, dict) else None
+    if isinstance(asked, dict) and asked.get("method") not in (None, "POST", "PUT"):
+        yield Issue(Reason.UNSUPPORTED_BATCH, f"{at}.request.method", "fhir_rest.entry-method")
 
 
 def _with_urls(message: InboundMessage, body: JsonObject) -> tuple[JsonObject, list[Issue]]:
@@ -153,6 +155,7 @@ class _Whole:
         several = len(self.division.requests) > 1
         for index, (_, one) in self.division.sent.items():
             root = f"Bundle.entry[{index}].resource"
+            yield from _method_faults(self.body["entry"][index], f"Bundle.entry[{index}]")
             if one.get("resourceType") == ROOT:
                 yield from self._request_faults(index, one, root, several)
             else:
