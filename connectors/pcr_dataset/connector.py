@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.pcr_dataset.items import FIELDS, PLACES, in_text, rule_faults
 from connectors.pcr_dataset.resources import RECORD, REFERRAL, patient, referrer, request
+from connectors.pcr_dataset.unnamed import may_refuse
 from schemas.events import FactType
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.build import message_uuid
@@ -37,6 +38,8 @@ def translate(message: InboundMessage) -> Translation:
         referral, about = read_referral(bundle, "other", message.profile, message.received_at, heard(bundle, _without_name_and_address(body)))
     except Rejected as fault:
         raise Rejected(fault.reason, placed(fault.issues, PLACES)) from None
+    if may_refuse(body):
+        referral = referral.model_copy(update={"consent": referral.consent.model_copy(update={"unclear": True})})
     fact = Fact(FactType.RECEIVED, bundle, About(journey(message), _identifiers(resources[-1])), referral)
     said = [*numbers, *rule_faults(body), *unread(body, FIELDS), *placed((*warnings, *about), PLACES)]
     return Translation((fact,), tuple({(one.at, one.reason): one for one in said}.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from connectors.pcr_dataset.items import PRIORITIES, SEXES, item
+from connectors.pcr_dataset.unnamed import may_have_died
 from schemas.fhir.strict_json import JsonObject
 from schemas.hl7v2.dates import fhir_date
 
@@ -28,6 +29,7 @@ def patient(body: JsonObject) -> JsonObject:
         "name": [_tidy({"family": said("PatientName.Surname"), "given": [one for one in (said("PatientName.FirstName"),) if one]})],
         "gender": SEXES.get((said("Sex") or "").upper()),
         "birthDate": _day(said("BirthDate")),
+        "deceasedBoolean": True if may_have_died(body) else None,
         "address": [_tidy({"line": lines, "city": said("UsualAddress.Town"), "postalCode": said("UsualAddress.Postcode")})],
         "generalPractitioner": [{"identifier": one} for one in _identified(ODS, said("GpPracticeCode"))],
     }
