@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.codes.declined import declined_in
 from schemas.codes.flags import Flag
 from schemas.codes.requested_service import ServiceState
 from schemas.codes.sources import Source
@@ -118,7 +119,7 @@ def read_referral(
         needs=needs,
         narrative=narrative,
         flags=flags,
-        consent=read_consents(message, sent),
+        consent=_consent(read_consents(message, sent), narrative + other_words),
         authored_on=authored,
         other_words=other_words,
         requested=requested_services(message, request),
@@ -126,6 +127,11 @@ def read_referral(
     )
     _refuse_what_is_not_ours(referral, request)
     return referral, (*about_person, *about_source, *about_priority, *about_needs, *about_flags, *about_times)
+
+
+def _consent(said: Consents, words: tuple[str, ...]) -> Consents:
+    """Unclear too where somebody wrote that the person declined."""
+    return said if said.unclear or not declined_in(words) else said.model_copy(update={"unclear": True})
 
 
 def _message(bundle: JsonObject | Message) -> Message:

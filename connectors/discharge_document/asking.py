@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from schemas.codes.declined import DECLINES, names_it, names_something_else
 from schemas.codes.requested_service import ServiceState, service_of_text
 
 
@@ -39,11 +40,6 @@ _ASKS = re.compile(
     | trefnu | drefnu | cysylltu | gysylltu )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_DECLINES = re.compile(
-    r"""\b(?: declin\w* | refus\w* | (?:does|did|do)(?:\ not|n['’]?t)\ (?:want|wish|agree|consent) | not\ (?:want|wish|keen|interested|agree|consent)\w*
-    | unwilling | opted\ out | turned\ (?:it\ )?down | gwrthod\w* | wrthod\w* | ddim\ (?:eisiau|am|yn\ dymuno|yn\ cytuno) | ddim\ eisiau )\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
 # Of the words that name it: not asked for, asked for before, or somebody else's to ask.
 _DOUBTS = re.compile(
     r"""\b(?: not | no | never | cannot | without | already | known\ to | previous(?:ly)? | past | history | used\ to | formerly | awaiting | ongoing | existing
@@ -60,7 +56,6 @@ _OPEN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _CLAUSE = re.compile(r"[,;:–—|]|\bbut\b|\bond\b", re.IGNORECASE)
-_NAME = re.compile(r"\b(?:social prescri|link worker|presgripsiyn\w+ cymdeithasol|g?weithiwr cyswllt)", re.IGNORECASE)
 
 
 def hear(lines: Sequence[str], by_its_heading: bool) -> Heard:
@@ -77,29 +72,12 @@ def hear(lines: Sequence[str], by_its_heading: bool) -> Heard:
 def _verdict(said: Sequence[tuple[str, str]], index: int, by_its_heading: bool) -> Verdict:
     line, sentence = said[index]
     state = service_of_text(sentence)
-    if not _names_it(sentence, state):
+    if not names_it(sentence, state):
         return Verdict.SILENT
     following = said[index + 1][1] if index + 1 < len(said) else ""
-    if _DECLINES.search(sentence) or (_DECLINES.search(following) and not _names_something_else(following)):
+    if DECLINES.search(sentence) or (DECLINES.search(following) and not names_something_else(following)):
         return Verdict.DECLINED
-    doubted = any(_DOUBTS.search(clause) for clause in _CLAUSE.split(sentence) if _names_it(clause, service_of_text(clause)))
+    doubted = any(_DOUBTS.search(clause) for clause in _CLAUSE.split(sentence) if names_it(clause, service_of_text(clause)))
     if state is not ServiceState.SOCIAL_PRESCRIBING or doubted or _OPEN.search(line if "?" in line else sentence):
         return Verdict.NAMED
     return Verdict.ASKED if by_its_heading or _ASKS.search(sentence) else Verdict.NAMED
-
-
-def _names_it(words: str, state: ServiceState) -> bool:
-    """Also where it is named to say no to it."""
-    return state is ServiceState.SOCIAL_PRESCRIBING or bool(_NAME.search(words))
-
-
-_THE_SAME = re.compile(
-    r"""[\s.,:]*(?: $ | (?: by | this | it | that | these | for | at | today | on | when | after | because | as | the\ (?:offer|referral) | referral | further
-    | all | any | support | help | gan | hyn | hynny | am | ar | pan )\b)""",
-    re.IGNORECASE | re.VERBOSE,
-)
-
-
-def _names_something_else(sentence: str) -> bool:
-    """A refusal of something named ("Declined physiotherapy.") is not a refusal of what stood before it."""
-    return _THE_SAME.match(_DECLINES.split(sentence, maxsplit=1)[-1]) is None
