@@ -34,7 +34,7 @@ class Known:
         return self.clients.get(client)
 
 
-TAI = replace(a_client("tai"), scopes=frozenset({Scope.REFERRAL_CREATE}), profile=Profile(organisation_type="housing"))
+TAI = replace(a_client("tai"), scopes=frozenset({Scope.REFERRAL_CREATE}), profile=Profile(organisation_type="housing", sharing_agreement=True))
 
 
 @dataclass
