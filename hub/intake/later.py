@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hub.content import bundle_of, content_of, referral_of, triaged
@@ -18,7 +19,7 @@ from hub.staying import carried_over
 from schemas.events import FactType
 from schemas.fhir.build import Entry
 from schemas.fhir.person import Person, read_person
-from schemas.fhir.read import Message, identifiers
+from schemas.fhir.read import Message, fhir_instant, identifiers, string
 from schemas.identifiers import NhsNumber
 from schemas.lifecycle import Applied, Refused, Update, asked_to_stop
 from schemas.messages import Accepted, Fact, Identifier, Target
@@ -62,6 +63,9 @@ class Later:
         seen = (self.fact.target or Target()).if_match
         if seen is not None and seen != locked.content_version:
             return _refused(Reason.STALE_VERSION, locked)
+        if self._is_overtaken(locked):
+            at = Issue(Reason.STALE_VERSION, "ServiceRequest.meta.lastUpdated", "update.referral-newer")
+            return NoEffect(Rejected(Reason.STALE_VERSION, [at]), keep_request=False)
         recorder = Recorder(locked, f"{self.arrival.client}|{self.arrival.key}|{locked.id}", f"/connectors/{self.arrival.connector}", self._clocks)
         return self._changed(locked, recorder, before) if self.fact.referral is not None else self._ended(locked, recorder)
 
@@ -95,6 +99,14 @@ class Later:
         coordination = locked.state.coordination
         ended = not locked.state.open and coordination.status is _ENDED_SO.get(self.fact.type)
         return ended or (self.fact.type is FactType.CANCEL_REQUESTED and asked_to_stop(coordination))
+
+    def _is_overtaken(self, locked: Locked) -> bool:
+        """Whether a change was written before what stands, by the clock of their sender: late on its way, it must not undo what came after it. A
+        sender who names the version that it saw has said so already."""
+        if self.fact.referral is None or self.fact.target is not None or not locked.content:
+            return False
+        stands, said = _written_at(bundle_of(locked.content)), _written_at(self.fact.bundle)
+        return stands is not None and said is not None and said < stands
 
     # --- changed ------------------------------------------------------------------------------------------------------------------------
 
@@ -191,6 +203,13 @@ def _request(fact: Fact, locked: Locked, version: int) -> tuple[JsonObject, ...]
         return ()
     at = locked.now.isoformat(timespec="milliseconds")
     return ({**sent, "id": str(locked.id), "meta": {"versionId": str(version), "lastUpdated": at}},)
+
+
+def _written_at(bundle: JsonObject) -> datetime | None:
+    """When its sender last touched the ServiceRequest; None where that is not said."""
+    request = Message(bundle).first("ServiceRequest")
+    meta = request.resource.get("meta") if request else None
+    return fhir_instant(string(meta, "lastUpdated")) if isinstance(meta, dict) else None
 
 
 def _identifiers_of(content: bytes) -> frozenset[Identifier]:

@@ -77,6 +77,19 @@ async def test_a_cancellation_of_nothing_that_this_client_sent_is_not_found(inta
     assert (reply.status, said["issue"][0]["code"]) == (404, "not-found")
 
 
+async def test_an_update_that_was_written_before_what_stands_changes_nothing(intake: Intake) -> None:
+    await post(intake, bundle(), REQUEST)
+    newest, late = bundle("update"), bundle("update")
+    resource(newest, "ServiceRequest")["meta"]["lastUpdated"] = "2026-03-02T10:00:00+00:00"
+    resource(late, "ServiceRequest")["meta"]["lastUpdated"] = "2026-03-02T09:30:00+00:00"
+    assert (await post(intake, newest, OTHER))[0].status == 200
+    reply, said = await post(intake, late, JOURNEY)
+    assert (reply.status, said["issue"][0]["code"]) == (409, "conflict")
+    assert said["issue"][-1]["expression"] == ["ServiceRequest.meta.lastUpdated"]
+    resource(late, "ServiceRequest")["meta"]["lastUpdated"] = "2026-03-02T10:00:00Z"
+    assert (await post(intake, late, JOURNEY))[0].status == 200, "its id was not used up, and the same moment is not before"
+
+
 async def test_what_was_withdrawn_cannot_be_cancelled(intake: Intake) -> None:
     await post(intake, bundle(), REQUEST)
     await post(intake, bundle("withdraw_by_delete"), OTHER)
