@@ -125,7 +125,7 @@ def read_referral(
         requested=requested_services(message, request),
         says_service=_says_service(profile),
     )
-    _refuse_what_is_not_ours(referral, request)
+    _refuse_what_is_not_ours(referral, request, about_person)
     return referral, (*about_person, *about_source, *about_priority, *about_needs, *about_flags, *about_times)
 
 
@@ -161,7 +161,11 @@ def _says_service(profile: Profile) -> bool:
     return profile.service == ServiceState.SOCIAL_PRESCRIBING or profile.channel in CHANNELS
 
 
-def _refuse_what_is_not_ours(referral: Referral, request: Found) -> None:
+_OF_IDENTITY = (Reason.NHS_NUMBER_FAILED, Reason.NHS_NUMBER_FORMAT, Reason.DATE_IMPOSSIBLE, Reason.DATE_FUTURE)
+
+
+def _refuse_what_is_not_ours(referral: Referral, request: Found, about_person: tuple[Issue, ...]) -> None:
+    """Whoever names nobody hears also which number or date could not be relied on."""
     issues = []
     if request.resource.get("status") == "active" and request.resource.get("intent") == "option":
         issues.append(Issue(Reason.INVARIANT, f"{request.path}.intent", "fhir.inv.active-option"))
@@ -169,5 +173,6 @@ def _refuse_what_is_not_ours(referral: Referral, request: Found) -> None:
         issues.append(Issue(Reason.WRONG_SERVICE, referral.service.at or request.path))
     if not who_is_enough(referral):
         issues.append(Issue(Reason.NO_IDENTITY, f"{request.path}.subject", "fhir.no-identity"))
+        issues += [one for one in about_person if one.reason in _OF_IDENTITY]
     if issues:
         raise Rejected(issues[0].reason, issues)

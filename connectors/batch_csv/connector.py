@@ -35,6 +35,7 @@ from schemas.row_report import NDJSON, Became, RowReport, Said, is_whole, read_l
 from schemas.words import text
 
 NAME = "batch_csv"
+_NAMES_SOMEBODY = ("nhs_number", "name", "family", "birth_date", "phone", "email", "postcode")
 _TABLES = frozenset({"text/csv", "application/csv", "text/tab-separated-values", NDJSON, "application/ndjson", "application/jsonl"})
 _FACTS = {"new": FactType.RECEIVED, "update": FactType.UPDATED, "cancel": FactType.CANCEL_REQUESTED, "withdraw": FactType.ENTERED_IN_ERROR}
 
@@ -80,7 +81,8 @@ def translate(message: InboundMessage) -> Translation:
     try:
         referral, of_referral = read_referral(bundle, "other", message.profile, message.received_at)
     except Rejected as fault:
-        raise Rejected(fault.reason, list(_placed(fault.issues, row))) from None
+        unread = [one for one in (*row.warnings, *made.warnings) if fault.reason is Reason.NO_IDENTITY and one.at in map(row.at, _NAMES_SOMEBODY)]
+        raise Rejected(fault.reason, list(_once((*_placed(fault.issues, row), *unread)))) from None
     referral = _whole(referral, row, made.consent_unclear, made.heard)
     return Translation((Fact(kind, bundle, about, referral),), tuple(_once((*about_reference, *made.warnings, *_placed(of_referral, row)))))
 

@@ -134,6 +134,7 @@ _TIME = re.compile(r"[T ]\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?: ?[ap]m)?(?:Z|[+-]\d
 _ISO = re.compile(r"(\d{4})(?:-?(\d\d)-?(\d\d)|-(\d\d))?", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})[/.\- ](\d{1,2})[/.\- ](\d{4})", re.ASCII)
 _IN_WORDS = re.compile(r"(\d{1,2})(?:st|nd|rd|th|af|ail|ydd|fed|eg)?[ \-/]([a-z]+)\.?[ \-/,]+(\d{4})", re.ASCII)
+_MONTH_IN_WORDS = re.compile(r"([a-z]+)\.?[ \-/]+(\d{4})", re.ASCII)
 _YEARS = range(1850, 2200)
 
 
@@ -149,6 +150,8 @@ def fhir_day(words: str, *, month_first: bool = False) -> str | None:
     if found := _IN_WORDS.fullmatch(said):
         month_number = _MONTH.get(found[2])
         return _day(found[3], str(month_number), found[1]) if month_number else None
+    if (found := _MONTH_IN_WORDS.fullmatch(said)) and found[1] in _MONTH:
+        return _day(found[2], str(_MONTH[found[1]]), None)
     return None
 
 

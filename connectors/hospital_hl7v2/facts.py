@@ -57,11 +57,18 @@ def _whole(source: Source, message: InboundMessage, fact: FactType, over: tuple[
     try:
         referral, said = referral_in(source, message, made, bundle)
     except Rejected as fault:
-        raise Rejected((*over, *fault.issues)[0].reason, (*over, *fault.issues)) from None
+        faults = (*over, *fault.issues, *_unread_of(fault, reading.warnings))
+        raise Rejected(faults[0].reason, once(faults)) from None
     if over:
         raise Rejected(over[0].reason, over)
     warnings = (*source.message.warnings, *shifted(source.message), *reading.warnings, *said)
     return Translation((Fact(fact, bundle, About(None, referral_identifiers(source)), referral),), once(warnings))
+
+
+def _unread_of(fault: Rejected, warnings: tuple[Issue, ...]) -> tuple[Issue, ...]:
+    """Where nobody is named: what of PID could not be read."""
+    is_nobody = any(one.reason is Reason.NO_IDENTITY for one in fault.issues)
+    return tuple(one for one in warnings if is_nobody and one.at.startswith("PID") and one.reason is Reason.DATE_IMPOSSIBLE)
 
 
 def _request_and_patient(source: Source) -> Reading:

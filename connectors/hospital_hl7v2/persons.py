@@ -33,6 +33,7 @@ DETAILS = frozenset({"A08", "A28", "A31"})
 MERGED = "A40"
 # Merges, moves and changes of numbers beside A40 (HL7 v2 chapter 3.3 and 3.6, some for backward compatibility alone): not read, but named.
 _OTHER_MERGES = frozenset(["A18", "A30", "A34", "A35", "A36", "A39", "A41", "A42", "A43", "A44", "A45", "A46", "A47", "A48", "A49", "A50", "A51"])
+_OF_IDENTITY = (Reason.NHS_NUMBER_FAILED, Reason.NHS_NUMBER_FORMAT, Reason.DATE_IMPOSSIBLE, Reason.DATE_FUTURE)
 _TELLS_ENDING = frozenset({"A03", "A08", "A31"})
 
 
@@ -47,7 +48,7 @@ def person_facts(source: Source, trigger: str, message: InboundMessage) -> Trans
         reading += read_stay(source, MOVED[trigger][1], happened=_HAPPENED.get(trigger))
     made = in_order(reading.made if trigger != MERGED else (_with_links(reading.made[0], _old_numbers(source)), *reading.made[1:]))
     bundles = [(kind, reason, bundle_of(source, kind, made, "Encounter" if reason and moved else "Patient", reason)) for kind, reason in kinds]
-    said = _known(source, made, bundles[0][2])
+    said = _known(source, made, bundles[0][2], reading.warnings)
     about = About(None, _whom(source, trigger))
     facts = tuple(Fact(kind, bundle, about, reason=reason) for kind, reason, bundle in bundles)
     timeless = () if message.received_at else (Issue(Reason.TIME_NOT_GIVEN, "received-at"),)
@@ -76,12 +77,14 @@ def _kinds(source: Source, trigger: str) -> list[tuple[FactType, str | None]]:
     return found
 
 
-def _known(source: Source, made: Sequence[Made], bundle: JsonObject) -> tuple[Issue, ...]:
-    """The warnings about who it is. Raises Rejected NO_IDENTITY when that is not known (contracts.md, Who is enough)."""
+def _known(source: Source, made: Sequence[Made], bundle: JsonObject, odd: tuple[Issue, ...]) -> tuple[Issue, ...]:
+    """The warnings about who it is. Raises Rejected NO_IDENTITY, with what of PID could not be read (`odd`), when that is not known
+    (contracts.md, Who is enough)."""
     read = FhirMessage(bundle)
     person, said = read_person(read, Found({"subject": source.reference("Patient")}, "Encounter"), source.today)
     if not person.is_enough:
-        raise Rejected(Reason.NO_IDENTITY, (Issue(Reason.NO_IDENTITY, "PID[1]-3"),))
+        unread = [one for one in (*odd, *placed(said, places(made, read))) if one.at.startswith("PID") and one.reason in _OF_IDENTITY]
+        raise Rejected(Reason.NO_IDENTITY, once((Issue(Reason.NO_IDENTITY, "PID[1]-3"), *unread)))
     return placed(said, places(made, read))
 
 

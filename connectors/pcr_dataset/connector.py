@@ -37,7 +37,8 @@ def translate(message: InboundMessage) -> Translation:
     try:
         referral, about = read_referral(bundle, "other", message.profile, message.received_at, heard(bundle, _without_name_and_address(body)))
     except Rejected as fault:
-        raise Rejected(fault.reason, placed(fault.issues, PLACES)) from None
+        lost = [one for one in warnings if fault.reason is Reason.NO_IDENTITY and one.at.startswith("Patient.")]
+        raise Rejected(fault.reason, placed((*fault.issues, *lost), PLACES)) from None
     if may_refuse(body):
         referral = referral.model_copy(update={"consent": referral.consent.model_copy(update={"unclear": True})})
     fact = Fact(FactType.RECEIVED, bundle, About(journey(message), _identifiers(resources[-1])), referral)
@@ -57,7 +58,9 @@ def _sound(*built: JsonObject) -> tuple[list[JsonObject], list[Issue]]:
 
 
 def _identifiers(sent: JsonObject) -> tuple[Identifier, ...]:
-    return tuple(Identifier(one["system"], one["value"]) for one in sent.get("identifier", ()) if one["system"] in (REFERRAL, RECORD))
+    """Those that are sound: a part of one that FHIR has no room for is left out of it."""
+    sound = (one for one in sent.get("identifier", ()) if "value" in one and one.get("system") in (REFERRAL, RECORD))
+    return tuple(Identifier(one["system"], one["value"]) for one in sound)
 
 
 def _without_name_and_address(body: JsonObject) -> JsonObject:

@@ -303,8 +303,22 @@ def test_who_is_enough(why: str, changed: dict[str, Any], enough: bool) -> None:
         return
     with pytest.raises(Rejected) as refused:
         read(sent)
-    assert [(issue.reason, issue.at) for issue in refused.value.issues] == [(Reason.NO_IDENTITY, "ServiceRequest.subject")]
+    assert [issue.at for issue in refused.value.issues if issue.reason is Reason.NO_IDENTITY] == ["ServiceRequest.subject"]
     assert "subject" in refused.value.issues[0].text.en
+
+
+@pytest.mark.parametrize(
+    ("changed", "also"),
+    [
+        ({"name": None, "identifier": [nhs("9990000019")]}, [(Reason.NHS_NUMBER_FAILED, "ServiceRequest.contained[0].identifier[0].value")]),
+        ({"identifier": None, "birthDate": "1900-02-30"}, [(Reason.DATE_IMPOSSIBLE, "ServiceRequest.contained[0].birthDate")]),
+        ({"identifier": None}, []),
+    ],
+)
+def test_who_names_nobody_hears_what_could_not_be_relied_on(changed: dict[str, Any], also: list[tuple[Reason, str]]) -> None:
+    with pytest.raises(Rejected) as refused:
+        read(request(contained=[patient(**changed)]))
+    assert [(issue.reason, issue.at) for issue in refused.value.issues[1:]] == also
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 
 from connectors.batch_csv import connector
 from connectors.batch_csv.columns import field_of, likely_field
-from connectors.batch_csv.values import Answer, answer, phone_number
+from connectors.batch_csv.values import Answer, answer, fhir_day, phone_number
 from schemas.messages import InboundMessage, Translation
 from schemas.referral import Referral
-from schemas.rejection import Reason
+from schemas.rejection import Reason, Rejected
 from tests.connectors.batch_csv.test_rows import NOW, SOUND, row
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
@@ -198,6 +198,27 @@ def test_a_practice_by_its_name_is_kept() -> None:
 )
 def test_a_column_of_death_that_says_nothing_declares_nobody_dead(said: str, deceased: bool | None) -> None:
     assert referral_of(**SOUND, deceased=said).person.deceased is deceased
+
+
+@pytest.mark.parametrize(
+    ("cells", "places"),
+    [
+        ({"family name": "Prawf", "dob": "29/02/1951"}, ["row 2, birth_date"]),
+        ({"family name": "Prawf", "phone": "7.7E9", "dob": "18295"}, ["row 2, birth_date", "row 2, phone"]),
+        ({"nhs number": "12345", "dob": "1/2/50"}, ["row 2, birth_date", "row 2, nhs_number"]),
+        ({"family name": "Prawf", "dob": "01/02/1950", "date of birth": "02/02/1950"}, ["row 2, birth_date"]),
+    ],
+)
+def test_a_row_that_names_nobody_hears_which_cells_could_not_be_read(cells: dict[str, str], places: list[str]) -> None:
+    with pytest.raises(Rejected) as refused:
+        connector.translate(row(**cells))
+    assert refused.value.issues[0].at == "row 2, name"
+    assert sorted(one.at for one in refused.value.issues[1:]) == places
+
+
+@pytest.mark.parametrize(("said", "day"), [("Feb 1950", "1950-02"), ("Chwefror 1950", "1950-02"), ("Mon 1 Feb 1950", None), ("Spring 1950", None)])
+def test_a_month_in_words_is_a_partial_date(said: str, day: str | None) -> None:
+    assert fhir_day(said) == day
 
 
 # --- lists in one cell ------------------------------------------------------------------------------------------------------------------

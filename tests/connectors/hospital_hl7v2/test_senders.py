@@ -11,7 +11,7 @@ from schemas.events import FactType
 from schemas.identifiers import NhsNumberStatus
 from schemas.messages import Translation
 from schemas.referral import Referral
-from schemas.rejection import Reason
+from schemas.rejection import Reason, Rejected
 from tests.connectors.hospital_hl7v2.test_awkward import AGREED, PID, RF1, adt, inbound, letter, lines, pid, pv1
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
@@ -116,6 +116,15 @@ def test_a_sex_in_words_is_read(said: str, gender: str | None) -> None:
 @pytest.mark.parametrize(("said", "code"), [("W", "cy"), ("w^Welsh^PAS", "cy"), ("E", "en"), ("BSL", "bfi"), ("CYM", "cy"), ("wel", "cy")])
 def test_a_language_is_read_as_welsh_systems_write_it(said: str, code: str) -> None:
     assert referral_of(lines(RF1, pid(f15=said))).person.language_spoken == code
+
+
+def test_a_message_that_names_nobody_hears_which_fields_could_not_be_read() -> None:
+    with pytest.raises(Rejected) as refused:
+        read(lines(RF1, pid(f3="12345^^^NHS^NH", f7="19500230", f11="")))
+    assert [one.at for one in refused.value.issues] == ["PID[1]", "PID[1]-3[1]", "PID[1]-7"]
+    with pytest.raises(Rejected) as refused:
+        read(adt("A08", pid(f3="", f7="01/02/1950", f11="")))
+    assert [one.at for one in refused.value.issues] == ["PID[1]-3", "PID[1]-7"]
 
 
 # --- where ------------------------------------------------------------------------------------------------------------------------------
