@@ -18,8 +18,6 @@ receiver sender author recorder asserter individual responsible owner source cus
 _WHO_OR_WHERE = frozenset(_NAMED.split())
 """Elements that name an organisation, a worker or a place: what they lead to may be unknown. Whatever else dangles may be a risk that was lost."""
 
-_JUDGED = frozenset({"reference", "implicitRules", "system", "endpoint"})
-
 
 @dataclass(frozen=True, slots=True)
 class Walked:
@@ -71,23 +69,18 @@ class _Finder:
         for name, value in node.items():
             kind = type(value)
             if kind is str:
-                if name in _JUDGED:
-                    self.judge(node, name, where, own)
+                if name == "reference":
+                    self.reference(node, value, where, own)
+                elif name == "system" or name == "endpoint":
+                    self.system(value, where, name)
+                elif name == "implicitRules" and value:
+                    self.faults.append(Issue(Reason.UNKNOWN_MODIFIER, _path(where, name), "bars.implicit-rules"))
             elif kind is dict:
                 self.into(value, (*where, name), own)
             elif kind is list:
                 for index, item in enumerate(value):
                     if type(item) is dict:
                         self.into(item, (*where, name, index), own)
-
-    def judge(self, node: JsonObject, name: str, where: Path, own: str) -> None:
-        value = node[name]
-        if name == "reference":
-            self.reference(node, value, where, own)
-        elif name != "implicitRules":
-            self.system(value, where, name)
-        elif value:
-            self.faults.append(Issue(Reason.UNKNOWN_MODIFIER, _path(where, name), "bars.implicit-rules"))
 
     def reference(self, node: JsonObject, target: str, where: Path, own: str) -> None:
         if target.startswith("#") or _OF_A_JOURNEY in where:

@@ -113,4 +113,4 @@ def _gmp(message: Message) -> Iterator[Issue]:
         sent = [*identifiers(one.resource, one.path)]
         for index, doctor in enumerate(objects(one.resource.get("generalPractitioner"))):
             sent += identifiers(doctor, f"{one.path}.generalPractitioner[{index}]")
-        yield from (Issue(Reason.RULE_NOT_MET, found.at, "bars.gmp") for found in sent if is_one(found.system, GMC) and _GMP.fullmatch(found.value))
+        yield from (Issue(Reason.RULE_NOT_MET, found.at, "bars.gmp") for found in sent if _GMP.fullmatch(found.value) and is_one(found.system, GMC))

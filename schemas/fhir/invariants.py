@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.fhir.read import fhir_instant
 from schemas.fhir.strict_json import JsonObject
@@ -79,20 +78,17 @@ class _Walk:
                 if name != "resource":
                     self.into(value, (*where, name), name)
             elif kind is list:
-                self.list_of(node, value, where, name)
+                if name == "contained" and not where:
+                    continue
+                for index, item in enumerate(value):
+                    if type(item) is dict:
+                        self.into(item, (*where, name, index), name)
+                    elif item is None:
+                        self.found += _nulls(where, node, name, index)
             elif name == "reference" and kind is str and value.startswith("#"):
                 self.reference(value, where)
             elif name in _INTEGERS and not isinstance(value, int | str):
                 self.found.append(Broken("integer", (*where, name), (*where, name)))
-
-    def list_of(self, node: JsonObject, values: list[Any], where: Path, name: str) -> None:  # Any: JSON
-        if name == "contained" and not where:
-            return
-        for index, item in enumerate(values):
-            if type(item) is dict:
-                self.into(item, (*where, name, index), name)
-            elif item is None:
-                self.found += _nulls(where, node, name, index)
 
     def reference(self, value: str, where: Path) -> None:
         self.references.add(value[1:])

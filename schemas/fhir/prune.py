@@ -46,7 +46,8 @@ def rejected_for(faults: Iterable[Fault]) -> Rejected:
 
 def without_narrative(resource: JsonObject) -> JsonObject:
     """The resource without its `text`, nor that of any resource within it."""
-    kept = {name: value for name, value in resource.items() if name != "text"}
+    kept = dict(resource)
+    kept.pop("text", None)
     if isinstance(inner := kept.get("contained"), list):
         kept["contained"] = [without_narrative(one) if isinstance(one, dict) else one for one in inner]
     if isinstance(entries := kept.get("entry"), list) and kept.get("resourceType") == "Bundle":

@@ -55,12 +55,9 @@ def objects(node: object) -> list[JsonObject]:
 def indexed(parent: JsonObject, name: str, path: str) -> Iterator[tuple[JsonObject, str]]:
     """Each object of a repeating element with its path: `Patient.name[0]`; a single element's path has no index."""
     node = parent.get(name)
-    if isinstance(node, dict):
-        yield node, f"{path}.{name}"
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            if isinstance(item, dict):
-                yield item, f"{path}.{name}[{index}]"
+    if isinstance(node, list):
+        return iter([(item, f"{path}.{name}[{index}]") for index, item in enumerate(node) if isinstance(item, dict)])
+    return iter(((node, f"{path}.{name}"),) if isinstance(node, dict) else ())
 
 
 def string(parent: Mapping[str, Any], name: str) -> str | None:
@@ -83,13 +80,14 @@ def boolean(parent: Mapping[str, Any], name: str) -> bool | None:
 
 def codings(parent: JsonObject, name: str, path: str) -> Iterator[Coded]:
     """Every coding with a code of a CodeableConcept element, single or repeating, in order; of a Coding element itself too."""
-    for concept, where in indexed(parent, name, path) if name in parent else ():
-        if "coding" in concept:
-            for coding, at in indexed(concept, "coding", where):
-                if code := _code(coding):
-                    yield Coded(string(coding, "system") or "", code, string(coding, "display"), at)
-        elif code := _code(concept):
-            yield Coded(string(concept, "system") or "", code, string(concept, "display"), where)
+    if name not in parent:
+        return iter(())
+    found = []
+    for concept, where in indexed(parent, name, path):
+        for coding, at in indexed(concept, "coding", where) if "coding" in concept else ((concept, where),):
+            if code := _code(coding):
+                found.append(Coded(string(coding, "system") or "", code, string(coding, "display"), at))
+    return iter(found)
 
 
 def _code(coding: JsonObject) -> str | None:
@@ -99,16 +97,17 @@ def _code(coding: JsonObject) -> str | None:
 
 def texts(parent: JsonObject, name: str, path: str) -> Iterator[tuple[str, str]]:
     """The `text` of a CodeableConcept or Annotation element, single or repeating, with its path."""
-    for concept, where in indexed(parent, name, path):
+    for concept, where in indexed(parent, name, path) if name in parent else ():
         if said := string(concept, "text"):
             yield said, f"{where}.text"
 
 
 def identifiers(parent: JsonObject, path: str, name: str = "identifier") -> Iterator[Identified]:
     """Every identifier that has a value and is not marked old."""
-    for one, where in indexed(parent, name, path) if name in parent else ():
-        if (value := string(one, "value")) and one.get("use") != "old":
-            yield Identified(string(one, "system") or "", value, f"{where}.value")
+    if name not in parent:
+        return iter(())
+    named = ((one, where, string(one, "value")) for one, where in indexed(parent, name, path) if one.get("use") != "old")
+    return iter([Identified(string(one, "system") or "", value, f"{where}.value") for one, where, value in named if value])
 
 
 def is_system(system: str, wanted: str) -> bool:
@@ -138,8 +137,9 @@ def ods_code(resource: JsonObject) -> str | None:
 
 def extensions(parent: JsonObject, url_end: str) -> Iterator[JsonObject]:
     """The extensions whose URL ends with `url_end`, whatever its base: several bases are in use for the same one."""
-    for extension in objects(parent.get("extension")):
-        if (string(extension, "url") or "").lower().endswith(url_end.lower()):
+    wanted = url_end.lower()
+    for extension in objects(parent["extension"]) if "extension" in parent else ():
+        if (string(extension, "url") or "").lower().endswith(wanted):
             yield extension
 
 

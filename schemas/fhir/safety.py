@@ -69,6 +69,8 @@ _MAY_FLAG = {"ServiceRequest": ("category", "code", "reasonCode"), "Condition": 
 def _coded_elsewhere(one: Found) -> Iterator[Coded]:
     """Risk that is coded as a reason or a finding; a sensitive address as the Patient's security label."""
     kind = str(one.resource.get("resourceType"))
+    if kind not in _MAY_FLAG and kind != "Patient":
+        return
     if any(coded.code in ("refuted", "entered-in-error") for coded in codings(one.resource, "verificationStatus", "")):
         return
     for name in _MAY_FLAG.get(kind, ()):

@@ -67,7 +67,7 @@ def _hear_object(name: str, node: JsonObject, found: list[str]) -> None:
         node = {inner: node[inner] for inner in ("extension", "note") if inner in node}
     silent = _silent(name, node)
     for inner, value in node.items():
-        if inner in _UNHEARD or inner in silent:
+        if inner in _UNHEARD or inner in silent or (inner in _POINTERS and type(value) is str and len(value.split(None, 1)) < 2):
             continue
         if inner == "data" and isinstance(value, str):
             found += _attached(node, value)
