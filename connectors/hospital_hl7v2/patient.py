@@ -43,10 +43,11 @@ def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool 
     born, about_birth = _date(pid, 7)
     gender, about_gender = _gender(pid)
     died, about_death = _deceased(pid, unclear_is_death)
+    named = numbers(source, pid)
     resource = {
         "resourceType": "Patient",
         "meta": _protection(source),
-        "identifier": fhir_identifiers(numbers(source, pid)),
+        "identifier": fhir_identifiers(named),
         "name": _many(pid, 5, [_name(one) for one in pid.field(5).repetitions if not one.is_null]),
         "telecom": _many(pid, 13, [*points(pid.field(13), "home"), *points(pid.field(14), "work")]),
         **gender,
@@ -56,7 +57,7 @@ def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool 
         "communication": _language(source, pid.field(15)),
         "generalPractitioner": by_reference,
     }
-    sources = {"": pid.at(), **_sources(pid, len(numbers(source, pid)))}
+    sources = {"": pid.at(), **_sources(pid, len(named))}
     made = Made(pid.place, source.url("Patient"), tidy(resource), sources)
     return Reading((made, *practice), (*about_birth, *about_gender, *about_death))
 
@@ -64,7 +65,7 @@ def read_patient(source: Source, organizations: int = 0, unclear_is_death: bool 
 def numbers(source: Source, pid: Segment) -> tuple[Identifier, ...]:
     """Every number of PID-3, in order, each once; then what the fields of older versions (PID-2, PID-4) call an NHS number."""
     found = [person_identifier(source, one) for one in pid.field(3).repetitions]
-    older = [person_identifier(source, one) for number in (2, 4) for one in pid.field(number).repetitions]
+    older = [person_identifier(source, one) for number in (2, 4) if pid.component(number) for one in pid.field(number).repetitions]
     return tuple(dict.fromkeys(one for one in (*found, *(one for one in older if one and one.system == NHS_NUMBER)) if one))
 
 
