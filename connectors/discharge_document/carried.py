@@ -46,8 +46,8 @@ class Carrier:
         return [(url if url not in urls[:at] else None, resource) for at, (url, (_, resource)) in enumerate(zip(urls, picked, strict=True))]
 
     def take(self, found: Found | None, must: bool = False) -> None:
-        """Carry one resource of the document. Raises Rejected when it must be carried and cannot be."""
-        if found is None or id(found.resource) in self._taken or ".contained[" in found.path:
+        """Carry one resource of the document; one within another only when it must be. Raises Rejected when it must be and cannot be."""
+        if found is None or id(found.resource) in self._taken or (".contained[" in found.path and not must):
             return
         try:
             sound, warnings = prune(_reduced(found.resource, self.message))

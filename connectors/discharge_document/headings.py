@@ -58,8 +58,8 @@ def plain(title: str) -> str:
     return " ".join(re.findall(r"\w+", title.casefold()))
 
 
-_TAG = re.compile(r"\s*\(record artefact\)|\s*\(record artifact\)", re.IGNORECASE)
-"""What SNOMED CT writes after the name of a heading."""
+_TAG = re.compile(r"^[\s0-9.)]+|\s*\(record artefact\)|\s*\(record artifact\)", re.IGNORECASE)
+"""A number before the name of a heading, and what SNOMED CT writes after it."""
 _ALSO = {
     "plan-and-requested-actions": """plan; actions; requested actions; recommendations; follow up; followup; follow up plan; management plan; discharge plan;
     plan and actions; actions for healthcare professionals; actions for other services; actions for community services; cynllun; camau gweithredu""",

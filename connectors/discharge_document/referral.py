@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from connectors.discharge_document.asking import Verdict
 from connectors.discharge_document.carried import Carrier, diagnoses_left_out, flags_among, full_url, is_social, needs_among
 from connectors.discharge_document.ending import placed
@@ -29,12 +32,24 @@ def referral_fact(reading: Reading, kind: FactType, coded: Found | None, at: str
     made = [*sections] if coded else [request, *sections]
     bundle = message_bundle(reading.document.body, NAME, kind.value, [*((None, one) for one in made), *carrier.made], focus="ServiceRequest")
     heard = as_heard(reading.document, (coded.resource, full_url(coded)) if coded else (request, None), sections)
-    referral, said = read_referral(bundle, "hospital", reading.message.profile, reading.message.received_at, heard)
+    try:
+        referral, said = read_referral(bundle, "hospital", reading.message.profile, reading.message.received_at, heard)
+    except Rejected as fault:
+        raise Rejected(fault.reason, _as_sent(reading, fault.issues, coded)) from None
     person, about_place = placed(referral.person, reading.patient, reading.stay)
-    reading.warn([*carrier.warnings, *said, *about_place, *dropped])
+    reading.warn([*carrier.warnings, *_as_sent(reading, said, coded), *about_place, *dropped])
     reading.warn(diagnoses_left_out(coded, reading.document.message) if coded else ())
     referral = _as_said(reading, referral.model_copy(update={"person": person}), coded, at)
     return Fact(kind, bundle, About(reading.journey, known_by(reading.document, [coded] if coded else [])), referral)
+
+
+def _as_sent(reading: Reading, issues: Iterable[Issue], coded: Found | None) -> list[Issue]:
+    """The issues at places that the sender knows: a ServiceRequest that we made of the document's words is in no document."""
+    if coded is not None:
+        return [*issues]
+    asked = reading.asked.at or "Composition"
+    places = {"ServiceRequest.subject": "Composition.subject", "ServiceRequest.authoredOn": "Composition.date"}
+    return [replace(one, at=places.get(one.at, asked)) if one.at.startswith("ServiceRequest") else one for one in issues]
 
 
 def _as_said(reading: Reading, referral: Referral, coded: Found | None, at: str | None) -> Referral:
