@@ -9,6 +9,7 @@ from typing import Literal
 from schemas.codes.requested_service import SERVICE_SYSTEM
 from schemas.fhir.check import fhir_path
 from schemas.fhir.read import boolean, fhir_date, objects, string
+from schemas.fhir.said import is_no
 from schemas.fhir.strict_json import JsonObject
 from schemas.fhir.validators import Path
 
@@ -23,6 +24,7 @@ _COMMUNITY = {"system": _V3, "code": "IDSCL"}
 _SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]}
 _GENDERS = ("male", "female", "other", "unknown")
 _PRIORITIES = ("routine", "urgent", "asap", "stat")
+_YES = frozenset({"yes", "y", "true", "1", "agree", "agreed", "i agree", "ydw", "ydy", "ydyn", "oes", "ie", "cytuno", "rwy'n cytuno", "373066001", "la33-6"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,16 @@ class Answer:
         """The code of a choice; a word in its place."""
         coding = self.value.get("valueCoding")
         return string(coding, "code") if isinstance(coding, dict) else string(self.value, "valueString")
+
+    @property
+    def agreed(self) -> bool | None:
+        """Whether it plainly says yes or no, in whatever type; None where it says neither."""
+        if (said := boolean(self.value, "valueBoolean")) is not None:
+            return said
+        words = (self.text or "").strip(" .!").casefold()
+        if words and is_no(self.value.get("valueCoding") or self.text):
+            return False
+        return True if words in _YES or (self.code or "").casefold() in _YES else None
 
     @property
     def concept(self) -> JsonObject | None:
@@ -110,8 +122,8 @@ _FITS: Mapping[str, Callable[[Answer], bool]] = {
     "language": _is_choice,
     "birth-date": lambda one: fhir_date(one.text) is not None,
     "gender": lambda one: one.code in _GENDERS,
-    "priority": lambda one: one.code in _PRIORITIES,
-    **dict.fromkeys(("consent-direct-care", "consent-community"), lambda one: boolean(one.value, "valueBoolean") is not None),
+    "priority": lambda one: (one.code or "").lower() in _PRIORITIES,
+    **dict.fromkeys(("consent-direct-care", "consent-community"), lambda one: one.agreed is not None or one.text is not None),
 }
 
 
@@ -145,7 +157,7 @@ _WAYS: Mapping[str, Meaning] = {"phone": "phone", "email": "email"}
 
 def _full(element: JsonObject) -> JsonObject:
     """Without what says nothing."""
-    return {name: value for name, value in element.items() if value not in (None, [], {}, [{}])}
+    return {name: value for name, value in element.items() if value not in (None, "", [], {}, [{}])}
 
 
 def _once(found: Sequence[JsonObject]) -> list[JsonObject]:
@@ -154,6 +166,7 @@ def _once(found: Sequence[JsonObject]) -> list[JsonObject]:
 
 def service_request(meant: Meant, response: JsonObject, service: str | None, subject: JsonObject, supporting: str) -> JsonObject:
     """The request that the response is; `identifier` is the response's own unless an answer gives one."""
+    priority = (meant.first("priority") or "").lower()
     own = [{"system": f"{response.get('questionnaire')}", "value": one.text} for one in meant.of("identifier")]
     sent = response.get("identifier")
     requester = {"identifier": {"system": _ODS, "value": meant.first("referrer-ods")}} if meant.first("referrer-ods") else {}
@@ -162,7 +175,7 @@ def service_request(meant: Meant, response: JsonObject, service: str | None, sub
         **_full({"identifier": own or ([sent] if isinstance(sent, dict) else [])}),
         "status": "active",
         "intent": "order",
-        **_full({"priority": meant.first("priority"), "code": {"coding": [{"system": SERVICE_SYSTEM, "code": service}]} if service else None}),
+        **_full({"priority": priority, "code": {"coding": [{"system": SERVICE_SYSTEM, "code": service}]} if service else None}),
         "subject": subject,
         **_full(
             {
@@ -177,7 +190,8 @@ def service_request(meant: Meant, response: JsonObject, service: str | None, sub
 
 
 def consents(meant: Meant, subject: JsonObject) -> Iterator[JsonObject]:
-    """One Consent for each question of consent that was answered: yes permits, no denies."""
+    """One Consent for each question of consent that was answered: a plain yes permits, a plain no denies; anything else is agreed with
+    restrictions that only a human can read, and so no permission."""
     asked: tuple[tuple[Meaning, JsonObject], ...] = (("consent-direct-care", _DIRECT_CARE), ("consent-community", _COMMUNITY))
     for meaning, category in asked:
         for one in meant.of(meaning):
@@ -187,9 +201,14 @@ def consents(meant: Meant, subject: JsonObject) -> Iterator[JsonObject]:
                 "scope": _SCOPE,
                 "category": [{"coding": [category]}],
                 "patient": subject,
-                "policyRule": {"coding": [{"system": _V3, "code": "OPTIN"}]},
-                "provision": {"type": "permit" if one.value["valueBoolean"] else "deny"},
+                **_rule(one),
             }
+
+
+def _rule(one: Answer) -> JsonObject:
+    if one.agreed is None:
+        return {"policyRule": {"coding": [{"system": _V3, "code": "OPTINR"}], "text": one.text}}
+    return {"policyRule": {"coding": [{"system": _V3, "code": "OPTIN"}]}, "provision": {"type": "permit" if one.agreed else "deny"}}
 
 
 def place_of(root: str, answer: Answer) -> str:

@@ -81,7 +81,7 @@ def _silent(name: str, node: JsonObject) -> tuple[str, ...]:
     """What of an object says nothing by itself: whom a reference names, a code whose system is named, a question, a finding that is not so."""
     if name == "item":
         return ("text",)
-    if "code" in node and (_is_coding(node) or ((values := _values(node)) and all(_is_no(value) for value in values))):
+    if "code" in node and (_is_coding(node) or ((values := _values(node)) and all(is_no(value) for value in values))):
         return ("code",)
     return ("display",) if name in _PERSONS else ()
 
@@ -102,7 +102,7 @@ def _answered(item: JsonObject) -> Iterator[str]:
     answers = item.get("answer")
     for answer in answers if isinstance(answers, list) else [answers]:
         for value in _values(answer) if isinstance(answer, dict) else [answer]:
-            if value is not None and not _is_no(value):
+            if value is not None and not is_no(value):
                 yield f"{question.rstrip(' ?.:!')}: {value if isinstance(value, str) else 'yes'}"
 
 
@@ -110,7 +110,7 @@ def _values(node: JsonObject) -> list[object]:
     return [value for name, value in node.items() if name.startswith("value")]
 
 
-def _is_no(value: object) -> bool:
+def is_no(value: object) -> bool:
     """Whether an answer is a plain no, or nothing at all."""
     if isinstance(value, str):
         return value.strip(" .!\n").casefold() in _NO
@@ -120,7 +120,7 @@ def _is_no(value: object) -> bool:
         for names in (_WORDS, _CODES):  # a code counts where no words do: whose "0" it is nobody knows
             said = [part[name] for part in parts if isinstance(part, dict) for name in names if part.get(name) is not None]
             if said:
-                return all(_is_no(one) for one in said) if names is _WORDS else any(_is_no(one) for one in said)
+                return all(is_no(one) for one in said) if names is _WORDS else any(is_no(one) for one in said)
         return False
     return isinstance(value, (bool, int, Decimal)) and not value
 

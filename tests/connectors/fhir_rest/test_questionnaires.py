@@ -68,6 +68,17 @@ MEANT = [
     ("a priority", item("priority", valueCoding={"code": "urgent"}), lambda one: one.priority == "urgent"),
     ("who refers", item("referrer.organisation", valueString="W99999"), lambda one: one.referrer.ods == "W99999"),
     ("a no", item("consent.prescriber", valueBoolean=False), lambda one: one.consent.direct_care is False),
+    ("a no in words", item("consent.prescriber", valueString="No"), lambda one: one.consent.direct_care is False),
+    ("a no in Welsh", item("consent.prescriber", valueString="Nac ydw"), lambda one: one.consent.direct_care is False),
+    ("a no as a choice", item("consent.groups", valueCoding={"code": "N"}), lambda one: one.consent.share_with_community is False),
+    ("a yes in words", item("consent.groups", valueString="Ydw"), lambda one: one.consent.share_with_community is True),
+    ("a yes as a choice", item("consent.groups", valueCoding={"code": "Y", "display": "Yes"}), lambda one: one.consent.share_with_community is True),
+    (
+        "a yes with a condition is none",
+        item("consent.prescriber", valueString="Yes, but not my daughter"),
+        lambda one: one.consent.direct_care is None and one.consent.unclear,
+    ),
+    ("a priority in words", item("priority", valueString="Urgent"), lambda one: one.priority == "urgent"),
     ("a yes to groups", item("consent.groups", valueBoolean=True), lambda one: one.consent.share_with_community is True),
     ("no answer about groups", item("story", valueString="x"), lambda one: one.consent.share_with_community is None),
 ]
