@@ -110,7 +110,8 @@ def _letter(message: Message) -> Iterator[tuple[Priority, str]]:
 def _gmp(message: Message) -> Iterator[Issue]:
     """A general practitioner's prescribing number (GMP) that is sent as a GMC number; it is kept as it was sent."""
     for one in message.found:
-        sent = [*identifiers(one.resource, one.path)]
-        for index, doctor in enumerate(objects(one.resource.get("generalPractitioner"))):
-            sent += identifiers(doctor, f"{one.path}.generalPractitioner[{index}]")
-        yield from (Issue(Reason.RULE_NOT_MET, found.at, "bars.gmp") for found in sent if _GMP.fullmatch(found.value) and is_one(found.system, GMC))
+        doctors = enumerate(objects(one.resource.get("generalPractitioner")))
+        for holder, path in ((one.resource, one.path), *((doctor, f"{one.path}.generalPractitioner[{index}]") for index, doctor in doctors)):
+            if any(_GMP.fullmatch(str(each.get("value")).strip()) for each in objects(holder.get("identifier"))):
+                sent = (found for found in identifiers(holder, path) if _GMP.fullmatch(found.value) and is_one(found.system, GMC))
+                yield from (Issue(Reason.RULE_NOT_MET, found.at, "bars.gmp") for found in sent)

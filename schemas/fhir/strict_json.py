@@ -54,7 +54,8 @@ def parse(body: bytes, caps: Caps = DEFAULT) -> JsonObject:
     Raises Rejected (too-large, encoding, too-deep, not-json, duplicate-key, structure) with every fault and its path.
     """
     written = _text(body, caps)
-    _check_depth(written, caps)
+    marks = _marks(written)
+    _check_depth(marks, caps)
     strict = _Strict(caps)
     try:
         found = strict.decoder.decode(written)
@@ -64,7 +65,7 @@ def parse(body: bytes, caps: Caps = DEFAULT) -> JsonObject:
         raise _rejected(Reason.STRUCTURE, "$", "fhir.json.not-object")
     if strict.keys > caps.keys:
         raise _rejected(Reason.TOO_LARGE, "$", "fhir.json.too-many-keys", limit=str(caps.keys))
-    if written.count(",") > strict.keys + caps.items and _commas(written) > strict.keys + caps.items:
+    if marks.count(",") > strict.keys + caps.items:  # at most one for each key and for each item that is no object with a key
         raise _rejected(Reason.TOO_LARGE, "$", "fhir.json.too-many-items", limit=str(caps.items))
     if ("\\u" in written or len(written) > caps.string) and (faults := tuple(_faults(found, "$", caps))):
         raise Rejected(faults[0].reason, faults)
@@ -99,29 +100,26 @@ def _text(body: bytes, caps: Caps) -> str:
 
 
 _BRACKET = re.compile(r"[\[\]{}]")
-_ALL_BUT_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
+_ALL_BUT_MARKS = bytes(set(range(256)) - set(b'[]{},"'))
 
 
-def _check_depth(written: str, caps: Caps) -> None:
-    """Before any recursive parser sees the text; brackets within strings do not count. What follows a quote that never ends is string: the
-    parser sees it so too."""
-    if written.count("{") + written.count("[") <= caps.depth:
-        return
-    marks = rest = _brackets(written)
+def _marks(written: str) -> str:
+    """The brackets and commas that are structure and stand in no string. What follows a quote that never ends is string: the parser sees it so too.
+
+    Two quotes side by side are a string without any mark, or end one string and begin the next.
+    """
+    plain = written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
+    marks = plain.encode("utf-8", "surrogatepass").translate(None, _ALL_BUT_MARKS).decode("ascii").replace('""', "")
+    return "".join(marks.split('"')[::2])
+
+
+def _check_depth(marks: str, caps: Caps) -> None:
+    """Before any recursive parser sees the text."""
+    rest = marks.replace(",", "")
     for _ in range(caps.depth // 2):  # each round takes the innermost pairs away, two levels at the most
         if not rest:
             return
         rest = rest.replace("{}", "").replace("[]", "")
-    _count_depth(marks, caps)
-
-
-def _brackets(written: str) -> str:
-    """The brackets that are structure. Two quotes side by side are a string without any, or end one and begin the next."""
-    marks = _without_escapes(written).encode("utf-8", "surrogatepass").translate(None, _ALL_BUT_MARKS)
-    return _outside_strings(marks.decode("ascii").replace('""', ""))
-
-
-def _count_depth(marks: str, caps: Caps) -> None:
     depth = 0
     for bracket in _BRACKET.findall(marks):
         if bracket in "{[":
@@ -130,19 +128,6 @@ def _count_depth(marks: str, caps: Caps) -> None:
                 raise _rejected(Reason.TOO_DEEP, "$", "fhir.json.too-deep", limit=str(caps.depth))
         else:
             depth -= 1
-
-
-def _without_escapes(written: str) -> str:
-    return written.replace("\\\\", "").replace('\\"', "") if "\\" in written else written
-
-
-def _outside_strings(plain: str) -> str:
-    return "".join(plain.split('"')[::2])
-
-
-def _commas(written: str) -> int:
-    """At most one for each key and for each item that is no object with a key."""
-    return _outside_strings(_without_escapes(written)).count(",")
 
 
 class _FaultFound(Exception):  # noqa: N818  (never leaves this module: it stops the quick reading)
