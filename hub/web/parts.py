@@ -28,12 +28,13 @@ DEMONSTRATION_PHONE = "029 2018 0999"
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the pages say of this hub: the telephone number on each of them, the service's name where it has one of its own, and on a printed
-    form the lines of the address to which it is posted."""
+    """What the pages say of this hub: the telephone number on each of them, the service's name where it has one of its own, on a printed form
+    the lines of the address to which it is posted; and by which address browsers reach the pages, where it is set."""
 
     phone: str = DEMONSTRATION_PHONE
     name: Text | None = None
     address: tuple[str, ...] = ()
+    public_url: str | None = None
 
     @property
     def dialled(self) -> str:
@@ -68,5 +69,5 @@ def desk_of(hub: Hub, receive: Receive) -> Desk:
         return await receive(form, message, client, "http")
 
     own_name = Text(settings.sender, settings.sender_cy) if settings.sender_cy else None
-    shown = Shown(settings.phone or DEMONSTRATION_PHONE, own_name, settings.sender_address)
+    shown = Shown(settings.phone or DEMONSTRATION_PHONE, own_name, settings.sender_address, settings.public_url)
     return Desk(form, hub.clients.by_id, submit, hub.policy, hub.sealing, hub.ledger.pool, shown)

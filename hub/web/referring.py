@@ -105,7 +105,7 @@ class Referring:
         waits = max(desk.sending.take(head.peer), desk.everybody.take("form"))
         if waits:
             return self._shown(asked, "too-many", 429, (("retry-after", str(max(1, round(waits)))),))
-        if trusted is Trust.NONE or not from_our_page(head):
+        if trusted is Trust.NONE or not from_our_page(head, self.desk.shown.public_url):
             return self._shown(asked, "not-trusted", 403)
         if trusted is Trust.OLD:
             return self._shown(asked, "old")

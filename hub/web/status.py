@@ -53,7 +53,7 @@ class Status:
         faults = _faults(typed)
         if faults:
             return self._page(language, _Seen(typed, faults, "wrong"), 422)
-        if not from_our_page(request.head):
+        if not from_our_page(request.head, self.desk.shown.public_url):
             return self._page(language, _Seen(typed, notice="not-trusted"), 403)
         found, _ = await asyncio.gather(self._look(typed), asyncio.sleep(_AS_LONG_AS), return_exceptions=True)
         if isinstance(found, Unavailable):
