@@ -26,12 +26,16 @@ _CODING_SYSTEMS = {
     "SCT": "http://snomed.info/sct",
     "SNM": "http://snomed.info/sct",
     "SNOMED": "http://snomed.info/sct",
-    "SNOMED-CT": "http://snomed.info/sct",
     "SNOMEDCT": "http://snomed.info/sct",
+    "SNOMEDCTUK": "http://snomed.info/sct",
+    "SCTUK": "http://snomed.info/sct",
+    "2.16.840.1.113883.6.96": "http://snomed.info/sct",
     "LN": "http://loinc.org",
     "LOINC": "http://loinc.org",
+    "2.16.840.1.113883.6.1": "http://loinc.org",
     "I10": "http://hl7.org/fhir/sid/icd-10",
     "ICD10": "http://hl7.org/fhir/sid/icd-10",
+    "2.16.840.1.113883.6.3": "http://hl7.org/fhir/sid/icd-10",
     "ISO639": "urn:ietf:bcp:47",
 }
 
@@ -137,8 +141,11 @@ def coding(system: str | None, code: str, display: str = "") -> JsonObject:
 
 
 def _system(source: Source, named: str, default: str | None) -> str | None:
-    if known := _CODING_SYSTEMS.get(named.strip().upper()):
+    """By any of its names, whatever stands between their words; a sender may write FHIR's own address of it."""
+    if known := _CODING_SYSTEMS.get(re.sub(r"[ _-]", "", named.upper())):
         return known
+    if re.fullmatch(r"https?://[^\s|^&~\\]+", named):
+        return named
     if table := re.fullmatch(r"HL7(\d{4})", named.strip().upper()):
         return f"http://terminology.hl7.org/CodeSystem/v2-{table.group(1)}"
     return source.system(kind=named) if named else (default or source.system())

@@ -207,6 +207,32 @@ def test_the_writer_of_a_letter_refers(field: int) -> None:
     assert found.referrer.name == "Dr Sian PRAWF"
 
 
+# --- codes ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("named", "system"),
+    [
+        ("SCT", "http://snomed.info/sct"),
+        ("SNOMED CT", "http://snomed.info/sct"),
+        ("SNOMED-CT-UK", "http://snomed.info/sct"),
+        ("snomedct_uk", "http://snomed.info/sct"),
+        ("2.16.840.1.113883.6.96", "http://snomed.info/sct"),
+        ("http://snomed.info/sct", "http://snomed.info/sct"),
+        ("ICD-10", "http://hl7.org/fhir/sid/icd-10"),
+        ("2.16.840.1.113883.6.3", "http://hl7.org/fhir/sid/icd-10"),
+        ("https://example.org/CodeSystem/need", "https://example.org/CodeSystem/need"),
+        ("WPAS", "urn:hl7v2:7A3:-:WPAS"),
+    ],
+)
+def test_a_code_system_is_known_by_every_name_that_senders_give_it(named: str, system: str) -> None:
+    assert referral_of(lines(RF1, PID, f"DG1|1||422650009^Social isolation^{named}")).needs[0].system == system
+
+
+def test_a_code_of_risk_counts_by_whatever_name_its_system_goes() -> None:
+    assert referral_of(lines(RF1, PID, "OBX|1|CE|A^Alert||766561000000109^Alert^SNOMED CT")).flags == ("safeguarding",)
+
+
 # --- how a stay ended -------------------------------------------------------------------------------------------------------------------
 
 
