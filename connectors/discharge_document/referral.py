@@ -17,8 +17,7 @@ from schemas.events import FactType
 from schemas.fhir.build import JsonObject
 from schemas.fhir.build import message as message_bundle
 from schemas.fhir.others import of_others
-from schemas.fhir.read import Found, fhir_date, objects, string
-from schemas.fhir.request import Referrer, read_referrer
+from schemas.fhir.read import Found, fhir_date, fhir_instant, objects, string
 from schemas.messages import About, Fact, Identifier
 from schemas.referral import Referral, read_referral
 from schemas.rejection import Issue, Reason, Rejected
@@ -53,25 +52,15 @@ def _as_sent(reading: Reading, issues: Iterable[Issue], coded: Found | None) -> 
 
 
 def _as_said(reading: Reading, referral: Referral, coded: Found | None, at: str | None) -> Referral:
-    """Where in the document it is asked for, who wrote it and when; and unclear consent where the words decline it or say no to sharing."""
+    """Where in the document it is asked for; and unclear consent where the words decline it or say no to sharing."""
     where = referral.service.at if coded else at or reading.asked.at
     declined = reading.asked.verdict is Verdict.DECLINED or any(one.heading == CONSENT and refuses(one.lines) for one in reading.document.sections)
-    written = string(reading.document.composition.resource, "date")
     return referral.model_copy(
         update={
-            "referrer": _referrer(reading, coded) or referral.referrer,
-            "authored_on": referral.authored_on or (written if fhir_date(written) else None),
             "service": referral.service.model_copy(update={"at": where}),
             "consent": referral.consent.model_copy(update={"unclear": referral.consent.unclear or declined}),
         }
     )
-
-
-def _referrer(reading: Reading, coded: Found | None) -> Referrer | None:
-    """Who wrote the document, where its ServiceRequest does not say who asks."""
-    if coded is None or "requester" in coded.resource:
-        return None
-    return read_referrer(reading.document.message, Found({"requester": _author(reading)}, reading.document.composition.path))
 
 
 def request_of(reading: Reading, coded: Found | None, kind: FactType) -> JsonObject:
@@ -88,11 +77,18 @@ def request_of(reading: Reading, coded: Found | None, kind: FactType) -> JsonObj
     subject = request.get("subject")
     leads = about is not None and (".contained[" in about.path or full_url(about) is not None or "id" in about.resource)
     is_named = leads or (about is None and isinstance(subject, dict) and subject.get("identifier"))
-    return request if is_named else {**request, "subject": reading.subject}
+    return {**_written_by(reading), **request} if is_named else {**_written_by(reading), **request, "subject": reading.subject}
+
+
+def _written_by(reading: Reading) -> JsonObject:
+    """When and by whom the document was written: what a ServiceRequest that stands in it need not repeat."""
+    date = string(reading.document.composition.resource, "date")
+    written = date if fhir_instant(date) else fhir_date(date)
+    made = {"authoredOn": written, "requester": _author(reading)}
+    return {name: value for name, value in made.items() if value}
 
 
 def _made_request(reading: Reading, kind: FactType) -> JsonObject:
-    sent = reading.document.composition.resource
     service = {"system": SERVICE_SYSTEM, "code": "social-prescribing", "display": "Social prescribing"}
     made: JsonObject = {
         "resourceType": "ServiceRequest",
@@ -101,8 +97,7 @@ def _made_request(reading: Reading, kind: FactType) -> JsonObject:
         "intent": "proposal" if kind is FactType.OFFERED else "plan",
         "code": {"coding": [service]},
         "subject": reading.subject,
-        "authoredOn": sent.get("date") if fhir_date(string(sent, "date")) else None,
-        "requester": _author(reading),
+        **_written_by(reading),
     }
     return {name: value for name, value in made.items() if value}
 
@@ -131,7 +126,7 @@ def _carrier(reading: Reading, coded: Found | None, request: JsonObject) -> Carr
     carrier.take(reading.patient, must=True)
     for reference in objects((reading.patient.resource.get("generalPractitioner") if reading.patient else None) or []):
         carrier.take_who(reference, reading.patient)
-    if coded is None or "requester" not in coded.resource:
+    if coded is None or request.get("requester") != coded.resource.get("requester"):
         carrier.take_who(_author(reading) or {}, reading.document.composition)
     for name in ("requester", "performer"):
         for reference in objects((coded.resource.get(name) if coded else None) or []):
