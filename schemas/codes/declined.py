@@ -29,7 +29,7 @@ _NO_CONSENT = re.compile(
     | (?:ddim|heb)\ (?:yn\ )?g?[cg]?ydsynio | (?:ddim|heb)\ roi\ caniatâd )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_WORTH_LOOKING = re.compile(r"consent|declin|refus|n['’]?t |not |unwilling|opted out|turned|wrthod|ddim|heb ", re.IGNORECASE)
+_MARKS = ("consent", "declin", "refus", "not ", "nt ", "n't ", "n’t ", "unwilling", "opted out", "turned ", "wrthod", "ddim", "heb ")
 _SENTENCE = re.compile(r"[.!?;\n]+")
 _CLAUSE = re.compile(r"[,:–—|]|\bbut\b|\bond\b", re.IGNORECASE)
 
@@ -46,7 +46,11 @@ def names_it(words: str, state: ServiceState) -> bool:
 
 def declined_in(texts: Iterable[str]) -> bool:
     """Whether one of the texts says that social prescribing was declined, or that there is no consent."""
-    return any(_declined(text) for text in texts if _WORTH_LOOKING.search(text))
+    return any(_declined(text) for text in texts if _is_worth_a_look(text.lower()))
+
+
+def _is_worth_a_look(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
 
 
 def _declined(text: str) -> bool:
