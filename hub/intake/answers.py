@@ -28,9 +28,10 @@ def held(reason: Reason, policy: Policy) -> Text:
     return text(key, reason=text(f"reason.{reason}"), minutes=str(policy.rules.alert_minutes))
 
 
-def no_agreement(policy: Policy) -> Text:
-    """Nothing was sent, because neither the person nor the sender's organisation agreed to it; who looks and how soon, and what to do."""
-    return text("answer.held.no-agreement", minutes=str(policy.rules.alert_minutes))
+def no_agreement(policy: Policy, *, tonight: bool) -> Text:
+    """Nothing was sent, because neither the person nor the sender's organisation agreed to it; who looks and how soon, and what to do:
+    with a same-day need also for `tonight`."""
+    return text("answer.held.no-agreement-tonight" if tonight else "answer.held.no-agreement", minutes=str(policy.rules.alert_minutes))
 
 
 def looked_at(reason: Reason, done: Text, policy: Policy) -> Text:

@@ -196,7 +196,7 @@ class _Pending:
     def _words(self, reason: Reason | None, seconds: int) -> Text:
         minutes = max(1, seconds // 60)
         if reason is not None and self.risk.result is not Result.HOLD:
-            return answers.no_agreement(self.maker.policy)
+            return answers.no_agreement(self.maker.policy, tonight=self.risk.result is Result.PRACTICAL)
         if reason is not None:
             return answers.held(reason, self.maker.policy)
         return answers.practical(minutes) if self.risk.result is Result.PRACTICAL else answers.searching(minutes)

@@ -98,6 +98,8 @@ def test_a_referral_that_nobody_agreed_to_is_held_at_once_and_its_sender_hears_w
     assert new.accepted.held == new.referral.held
     assert ("no sharing agreement" in new.accepted.next_step.en) is (held == "no-agreement")
     assert ("cytundeb rhannu" in new.accepted.next_step.cy) is (held == "no-agreement")
+    assert ("food bank" in new.accepted.next_step.en) is (more == COLD)  # what is needed tonight does not wait for an agreement
+    assert ("banc bwyd" in new.accepted.next_step.cy) is (more == COLD)
     assert [item.kind for item in new.referral.items if item.reason == "consent-unclear"] == (["hold"] if held == "no-agreement" else [])
 
 
