@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.content import bundle_of, content_of, referral_of, triaged
@@ -26,9 +26,11 @@ from schemas.messages import Accepted, Fact, Identifier, Target
 from schemas.referral import Referral
 from schemas.rejection import Issue, Reason, Rejected
 from schemas.task import Party, TaskStatus
-from schemas.words import Text
+from schemas.words import Text, text
 
 LATER = frozenset({FactType.UPDATED, FactType.CONSENT_CHANGED, FactType.CANCEL_REQUESTED, FactType.ENTERED_IN_ERROR})
+_WRONG_CLOCK = timedelta(days=1)
+"""A sender's clock that is further ahead says nothing of what came before what: no later change would ever be taken."""
 _ENDED_SO = {FactType.CANCEL_REQUESTED: TaskStatus.CANCELLED, FactType.ENTERED_IN_ERROR: TaskStatus.ENTERED_IN_ERROR}
 JsonObject = dict[str, Any]  # Any: FHIR JSON
 
@@ -63,10 +65,9 @@ class Later:
         seen = (self.fact.target or Target()).if_match
         if seen is not None and seen != locked.content_version:
             return _refused(Reason.STALE_VERSION, locked)
-        if self._is_overtaken(locked):
-            at = Issue(Reason.STALE_VERSION, "ServiceRequest.meta.lastUpdated", "update.referral-newer")
-            return NoEffect(Rejected(Reason.STALE_VERSION, [at]), keep_request=False)
         recorder = Recorder(locked, f"{self.arrival.client}|{self.arrival.key}|{locked.id}", f"/connectors/{self.arrival.connector}", self._clocks)
+        if self._is_overtaken(locked):
+            return self._overtaken(locked, recorder, before)
         return self._changed(locked, recorder, before) if self.fact.referral is not None else self._ended(locked, recorder)
 
     @property
@@ -106,7 +107,23 @@ class Later:
         if self.fact.referral is None or self.fact.target is not None or not locked.content:
             return False
         stands, said = _written_at(bundle_of(locked.content)), _written_at(self.fact.bundle)
-        return stands is not None and said is not None and said < stands
+        if stands is None or said is None or stands > self.arrival.received_at + _WRONG_CLOCK:
+            return False
+        return said < stands
+
+    def _overtaken(self, locked: Locked, recorder: Recorder, before: Referral | None) -> Decision:
+        """Nothing is changed; but a risk, a death or a refusal that nobody has seen reaches a person, however late it comes."""
+        now = self.fact.referral
+        reason = self._new_risk(locked, before, now, self.risk) if now and locked.state.open else None
+        if reason is None:
+            at = Issue(Reason.STALE_VERSION, "ServiceRequest.meta.lastUpdated", "update.referral-newer")
+            return NoEffect(Rejected(Reason.STALE_VERSION, [at]), keep_request=False)
+        more = self._looked_at(locked, recorder, reason)
+        told = answers.looked_at(reason, text("update.referral-newer"), self.maker.policy)
+        task = recorder.state.coordination
+        shown = fhir_task(tree_of(locked), task, locked.created.get(task.id, locked.now))
+        accepted = Accepted(str(locked.id), locked.ref, locked.content_version, self.fact.type, told, reason, (shown,))
+        return recorder.effects(result=accepted, **more)
 
     # --- changed ------------------------------------------------------------------------------------------------------------------------
 
@@ -123,16 +140,18 @@ class Later:
             return _refused(found.reason, locked)
         now, risk = _still_refused(before or now, now, self.risk)
         reason = self._new_risk(locked, before, now, risk)
-        more: dict[str, Any] = {}  # Any: fields of Effects by name
-        if reason is not None and locked.state.hand_over is not None:
-            more["items"] = (NewItem("stepped-up", reason.value, self._clocks.alert_seconds),)
-        elif reason is not None:
-            recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
-            more["close_items"] = locked.held is not None  # a hold for another reason must not be released without a look at this one
+        more = self._looked_at(locked, recorder, reason) if reason is not None else {}
         return recorder.effects(
             content=carried_over(locked.content, content_of(now, self.fact.bundle, risk)), traits=self.maker.traits(now),
             person=hashes_of(now.person, self.maker.sealing), result=self._accepted(locked, recorder, reason), **more,
         )  # fmt: skip
+
+    def _looked_at(self, locked: Locked, recorder: Recorder, reason: Reason) -> dict[str, Any]:  # Any: fields of Effects by name
+        """What brings a risk to a human: an item where somebody has the referral already, else a hold."""
+        if locked.state.hand_over is not None:
+            return {"items": (NewItem("stepped-up", reason.value, self._clocks.alert_seconds),)}
+        recorder.apply(Update(FactType.HELD, Party.HUB, reason=reason.value))
+        return {"close_items": locked.held is not None}  # a hold for another reason must not be released without a look at this one
 
     def _new_risk(self, locked: Locked, before: Referral | None, now: Referral, risk: Triage) -> Reason | None:
         """The gravest reason for a human to look. Where one looks already, or somebody has the referral, only what was not seen before counts;

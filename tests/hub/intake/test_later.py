@@ -434,3 +434,35 @@ async def test_a_refusal_stands_until_the_person_agrees(door: Door, said: bool |
 async def _locked_content(door: Door, referral: UUID) -> bytes:
     row = (await door.book.fetch("SELECT sealing_key, content FROM referral WHERE id = $1", referral))[0]
     return door.book.ledger.sealing.key(referral, row["sealing_key"]).open("content", row["content"])
+
+
+# --- a change that comes late ------------------------------------------------------------------------------------------------------------
+
+
+def _written(at: str, **more: Any) -> bytes:
+    return service_request(**KNOWN, meta={"lastUpdated": at}, **more)
+
+
+async def test_a_risk_in_a_change_that_was_overtaken_reaches_a_person_and_undoes_nothing(door: Door) -> None:
+    referral = await _refer(door, _written("2026-03-02T10:00:00Z", priority="urgent"))
+    said = _accepted(await _say(door, _later(FactType.UPDATED, _written("2026-03-02T09:00:00Z", **SELF_HARM))))
+    assert said.held is Reason.CRISIS
+    assert "999" in said.next_step.en
+    assert "nothing was changed" in said.next_step.en
+    assert await _facts(door, referral) == ["received", "held"]
+    assert referral_of(await _locked_content(door, referral)).priority == "urgent"
+    again = await _say(door, _later(FactType.UPDATED, _written("2026-03-02T09:00:00Z")))
+    assert _reason(again) is Reason.STALE_VERSION
+
+
+async def test_a_refusal_in_a_change_that_was_overtaken_reaches_a_person(door: Door) -> None:
+    referral = await _refer(door, _written("2026-03-02T10:00:00Z"))
+    said = _accepted(await _say(door, _later(FactType.UPDATED, _written("2026-03-02T09:00:00Z", note=[{"text": "She has withdrawn consent."}]))))
+    assert said.held is Reason.CONSENT_UNCLEAR
+    assert await _facts(door, referral) == ["received", "held"]
+
+
+async def test_a_clock_that_is_years_ahead_shuts_no_later_change_out(door: Door) -> None:
+    referral = await _refer(door, _written("2099-01-01T00:00:00Z"))
+    _accepted(await _say(door, _later(FactType.UPDATED, _written("2026-03-02T09:00:00Z"))))
+    assert await _facts(door, referral) == ["received", "updated"]
