@@ -1,7 +1,7 @@
 """The real PostgreSQL and the real Kafka of a test run: given addresses, else containers where Docker answers, else the embedded ones.
 
 `stores` gives the addresses, once a run (the same for all workers: tests/stores_of_run.py); `secured` those of a Kafka that asks for a
-login. `database` gives the dsn of a database of the test's own, made from a migrated template and dropped afterwards. `topic_prefix` gives
+login. `database` gives the dsn of a database of the test's own, empty and migrated. `topic_prefix` gives
 what to put before topic and group names, so that no test meets another's records.
 """
 
@@ -15,15 +15,14 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
 from hub.embedded.stores import EmbeddedStores, StoreAddresses
 from hub.ledger.migrate import upgrade
 from hub.settings import load
+from tests.databases import Databases, at, execute
 
 _log = logging.getLogger("tests.stores")
 _told: StoreAddresses | None = None
@@ -54,31 +53,33 @@ async def secured(stores: StoreAddresses) -> AsyncIterator[StoreAddresses]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def template(stores: StoreAddresses) -> AsyncIterator[str]:
-    """The name of a migrated database that `database` copies."""
+    """The name of a migrated database that others are copies of."""
     name = f"hub_template_{secrets.token_hex(4)}"
-    await _execute(stores.database, f'CREATE DATABASE "{name}"')
+    await execute(stores.database, f'CREATE DATABASE "{name}"')
     await upgrade(at(stores.database, name))
     yield name
-    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def databases(stores: StoreAddresses, template: str) -> AsyncIterator[Databases]:
+    """Where `database` has its own from."""
+    made = Databases(stores.database, template)
+    yield made
+    await made.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def database(stores: StoreAddresses, template: str) -> AsyncIterator[str]:
+async def database(stores: StoreAddresses, databases: Databases) -> AsyncIterator[str]:
     """The dsn of this test's own database."""
-    name = f"t_{secrets.token_hex(6)}"
-    await _execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    name = await databases.take()
     yield at(stores.database, name)
-    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await databases.give_back(name)
 
 
 @pytest.fixture
 def topic_prefix() -> str:
     return f"t{secrets.token_hex(4)}."
-
-
-def at(dsn: str, name: str) -> str:
-    """The same server, another database."""
-    return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
 def hub_environment(stores: StoreAddresses, database: str, topic_prefix: str) -> dict[str, str]:
@@ -96,14 +97,6 @@ def docker_answers() -> bool:
         return bool(client.ping())
     except Exception:  # the library raises many kinds for one fact: no engine
         return False
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn, timeout=10)
-    try:
-        await connection.execute(statement, timeout=60)
-    finally:
-        await connection.close()
 
 
 def source() -> AbstractAsyncContextManager[StoreAddresses]:

@@ -22,9 +22,10 @@ import pytest_asyncio
 from hub.demo.checker import examine, settled, verdict
 from hub.embedded.stores import EmbeddedStores, StoreAddresses
 from hub.ledger.migrate import upgrade
+from tests.databases import at
 from tests.faults.campaign import broken
 from tests.faults.running import Running, StandIn, command, login, running
-from tests.stores import at, cache
+from tests.stores import cache
 
 pytestmark = pytest.mark.faults
 OUTAGE = float(os.environ.get("HUB_TEST_OUTAGE_SECONDS", "60"))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
 from hub.embedded.stores import StoreAddresses
 from hub.ledger.database import Pool
+from tests.databases import at, execute
 from tests.faults.running import Running, running
-from tests.stores import at
 
 ON_KAFKA = "case-powys"
 """The case system that hears and answers on Kafka: it serves Powys (LD1)."""
@@ -22,7 +21,7 @@ ON_KAFKA = "case-powys"
 async def hub(stores: StoreAddresses, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     """Everything runs when a test gets it."""
     name = f"flow_{secrets.token_hex(6)}"
-    await _execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     folder = tmp_path_factory.mktemp("flow")
     async with running(stores, at(stores.database, name), f"f{secrets.token_hex(4)}.", folder, change=_powys_on_kafka) as made:
         await made.gp()
@@ -33,15 +32,7 @@ async def hub(stores: StoreAddresses, template: str, tmp_path_factory: pytest.Te
         made.start()
         await made.ready()
         yield made
-    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    await execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 async def _powys_on_kafka(pool: Pool) -> None:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -14,8 +13,8 @@ from hub.embedded.stores import StoreAddresses
 from hub.security.registration import NewClient, add_client
 from hub.security.scopes import USUAL
 from schemas.profile import Profile
+from tests.databases import at, execute
 from tests.faults.running import Running, running
-from tests.stores import at
 
 
 @dataclass(frozen=True)
@@ -34,18 +33,10 @@ class Deployment:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def deployment(stores: StoreAddresses, template: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
     name = f"door_{secrets.token_hex(6)}"
-    await _execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await execute(stores.database, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     async with running(stores, at(stores.database, name), f"c{secrets.token_hex(4)}.", tmp_path_factory.mktemp("door"), processes=("intake,reading",)) as hub:
         issued = await add_client(hub.pool, hub.sealing, NewClient("gp-partner", "gp", USUAL["referrer"], profile=Profile(sharing_agreement=True)))
         hub.start()
         await hub.ready()
         yield Deployment(hub, issued.client, issued.key)
-    await _execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+    await execute(stores.database, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

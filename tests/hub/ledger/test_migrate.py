@@ -17,8 +17,9 @@ from hub.ledger import migrate
 from hub.ledger.database import open_pool
 from hub.ledger.migrate import latest, upgrade
 from hub.ledger.verify import verify
+from tests.databases import at
 from tests.hub.making import record
-from tests.stores import StoreAddresses, at
+from tests.stores import StoreAddresses
 
 _ROOT = Path(migrate.__file__).parents[2]
 _ENV = (Path(migrate.__file__).parent / "migrations" / "env.py").read_text("utf-8")
