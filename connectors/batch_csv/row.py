@@ -11,7 +11,7 @@ from decimal import Decimal
 from connectors.batch_csv.columns import LEFT_OUT, columns, field_of, likely_field, plain
 from connectors.batch_csv.consents import refuses
 from connectors.batch_csv.table import is_json, read_json, read_row
-from connectors.batch_csv.values import fhir_day
+from connectors.batch_csv.values import fhir_day, phone_number
 from schemas.fhir.strict_json import dump
 from schemas.hl7v2.charset import DECLARED
 from schemas.messages import InboundMessage
@@ -52,8 +52,11 @@ class Row:
 
     @property
     def key(self) -> str:
-        """The same for the same row, however it was written, and wherever it stands: a hash of what its known fields say."""
+        """The same for the same row, however it was written, and wherever it stands: a hash of what its known fields say, and of what may refuse
+        something: a row that came before and says no now is another one."""
         known = {name: sorted(_bare(name, value, self.month_first) for value in values) for name, values in self.cells.items()}
+        if self.refusals:
+            known["refusals"] = sorted(self.refusals)
         return hashlib.sha256(dump(known, sort=True)).hexdigest()
 
 
@@ -106,7 +109,9 @@ def _fields(pairs: Pairs, agreed: Mapping[str, str]) -> Mapping[str, str | None]
 
 
 def _bare(name: str, value: str, month_first: bool) -> str:
-    """What two ways of writing one thing have in common: no capitals, accents, spaces and points; a date's day."""
+    """What two ways of writing one thing have in common: no capitals, accents, spaces and points; a date's day; a telephone's leading 0."""
+    if name == "phone":
+        value = phone_number(value) or value
     return (fhir_day(value, month_first=month_first) if name in _DATES else None) or plain(value).replace(" ", "") or value
 
 

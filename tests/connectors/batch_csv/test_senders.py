@@ -123,6 +123,19 @@ def test_an_answer_with_how_it_was_given_is_as_plain_as_without(words: str, foun
         ("Consent withdrawn", "No", False),
         ("Date of consent", "12/11/2026", False),
         ("Pets", "No", False),
+        ("Consent withdrawn", "12/11/2026", True),  # when it was is a yes
+        ("Consent refused", "x", True),
+        ("Consent refused", "Refused", True),
+        ("Consent status", "Withdrawn 12/11/26", True),
+        ("Consent status", "Declined by client", True),
+        ("Consent status", "Not known", False),
+        ("Consent withdrawn", "N/A", False),
+        ("Opted out of sharing", "Yes", True),
+        ("Declined", "Y", True),
+        ("Wedi gwrthod", "Ie", True),
+        ("Officer's view", "Nid yw'r tenant yn cydsynio", True),
+        ("Tenancy agreement signed", "No", False),  # every list of a landlord's has it
+        ("Cytundeb tenantiaeth", "Na", False),
     ],
 )
 def test_a_refusal_in_a_column_that_nobody_knows_is_not_left_unread(column: str, said: str, unclear: bool) -> None:
@@ -130,6 +143,21 @@ def test_a_refusal_in_a_column_that_nobody_knows_is_not_left_unread(column: str,
     assert found.consent.unclear is unclear
     assert found.consent.direct_care is True
     assert any(said in one for one in found.narrative) is unclear
+
+
+@pytest.mark.parametrize("column", ["Deceased date", "DOD", "Passed away", "Is the person deceased?"])
+def test_a_death_is_heard_by_whatever_name_its_column_has(column: str) -> None:
+    assert referral_of(**SOUND, **{column: "Yes"}).person.deceased
+
+
+def test_a_row_that_came_before_and_refuses_now_is_another_one() -> None:
+    before, now = (connector.identify(row(**SOUND, consent="Yes", **{"Consent withdrawn": said})).key for said in ("", "Yes"))
+    assert before != now
+
+
+def test_a_telephone_that_lost_its_first_figure_is_the_same_row() -> None:
+    before, now = (connector.identify(row(**{**SOUND, "phone": said})).key for said in ("07700900123", "7700900123"))
+    assert before == now
 
 
 # --- who and where ----------------------------------------------------------------------------------------------------------------------
