@@ -20,8 +20,13 @@ SHIFTED = "pv1-shifted"
 WARD = "ward"
 """The dialect of a sender that refers only people who are on its wards now."""
 _CLASS = {"I": "IMP", "O": "AMB", "E": "EMER"}
-_DIED = re.compile(r"\b(?:died|dead|deceased|death|expired|bu farw|wedi marw|marwolaeth)\b|^exp$")
-_NOT_SO = re.compile(r"\b(?:not|no|nid|dim|ddim|alive|fyw)\b")
+_DIED = re.compile(r"\b(?:died|dead|deceased|death|expired|passed away|rip|bu farw|wedi marw|marwolaeth)\b|^exp$")
+_NOT_SO = re.compile(  # said of the death itself, or of somebody else's; "Died - no post mortem" is a death
+    r"\b(?:not|never|no|nid(?: yw| oedd)?|d?dim(?: wedi)?) (?:\w+ )?(?:died|dead|deceased|death(?! cert)|expired|wedi marw|marw)\b|\b(?:alive|fyw)\b"
+    r"|\b(?:wife|husband|partner|spouse|mother|father|carer|parent|son|daughter|gŵr|gwraig)(?:['’]s)? (?:has |is |was )?(?:died|dead|deceased|death)\b"
+    r"|\b(?:death|died) of (?:his|her|their|a|partner|wife|husband|spouse|carer)\b"
+    r"|\b(?:lease|tenancy|licence|visa|cover|contract|prescription) (?:has |is )?expired\b"
+)
 _NO_DISCHARGE = (Ending.MOVED, Ending.NOT_DISCHARGED, Ending.DIED, Ending.STILLBIRTH)
 
 

@@ -243,6 +243,14 @@ def test_a_code_of_risk_counts_by_whatever_name_its_system_goes() -> None:
         ({"f36": "Deceased"}, True),
         ({"f36": "EXP"}, True),
         ({"f37": "7^Patient died"}, True),
+        ({"f37": "7^Died - no post mortem"}, True),  # a no to something else
+        ({"f37": "7^Deceased, not for resuscitation"}, True),
+        ({"f37": "7^Wedi marw, dim crwner"}, True),
+        ({"f37": "7^Passed away"}, True),
+        ({"f36": "19^Not deceased"}, False),
+        ({"f36": "19^Nid yw wedi marw"}, False),
+        ({"f36": "19^Home (wife deceased)"}, False),  # somebody else's
+        ({"f36": "29^Temporary: lease expired"}, False),
         ({"f36": "19", "f37": "X^Bu farw"}, True),
         ({"f36": "20^Care home"}, False),
         ({"f36": "19^Home, not expired"}, False),
