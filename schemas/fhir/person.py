@@ -101,7 +101,7 @@ def read_person(message: Message, request: Found, today: date | None, sent: Mess
     warnings += born_warnings
     spoken, written, language_warnings = _languages(patient, path)
     warnings += language_warnings
-    name = _best(objects(patient.get("name")), ("official", "usual", None))
+    name = _best(objects(patient.get("name")), ("official", "usual", None), today)
     person = Person(
         nhs_number=numbers.number.value if numbers.number else None,
         nhs_number_status=numbers.status,
@@ -171,11 +171,16 @@ def _birth_date(patient: JsonObject, path: str, today: date | None) -> tuple[str
     return born, []
 
 
-def _best(items: list[JsonObject], uses: tuple[str | None, ...]) -> JsonObject:
-    """The first item of the most wanted `use`; an item of a use that is not wanted only when there is nothing else, an old one never. One with
-    an end to its time comes after those that have none."""
+def _best(items: list[JsonObject], uses: tuple[str | None, ...], today: date | None) -> JsonObject:
+    """The first item of the most wanted `use`; an item of a use that is not wanted only when there is nothing else, an old one never. One whose
+    time is over, or without `today` one with an end to it, comes after the others."""
     current = [item for item in items if item.get("use") not in ("old", "maiden")]
-    return min(current, key=lambda item: (_end(item) is not None, uses.index(item.get("use")) if item.get("use") in uses else len(uses)), default={})
+
+    def wanted(item: JsonObject) -> tuple[bool, int]:
+        use, late = item.get("use"), _is_over(item, today) if today else _end(item) is not None
+        return late, uses.index(use) if use in uses else len(uses)
+
+    return min(current, key=wanted, default={})
 
 
 def _end(item: JsonObject) -> str | None:
@@ -193,8 +198,8 @@ def _postcode(patient: JsonObject, today: date | None) -> str | None:
     """The home postcode in its usual form; one that is malformed as it was sent, because its district may still say something. Where none has an
     element of its own, the one that is written among the lines of the home address."""
     addresses = [one for one in objects(patient.get("address")) if not _is_over(one, today)]
-    sent = string(_best([one for one in addresses if string(one, "postalCode")], _HOME), "postalCode")
-    read = Postcode.read(sent) if sent else _written(_best(addresses, _HOME))
+    sent = string(_best([one for one in addresses if string(one, "postalCode")], _HOME, today), "postalCode")
+    read = Postcode.read(sent) if sent else _written(_best(addresses, _HOME, today))
     return read.value if read else sent
 
 
