@@ -12,8 +12,8 @@ import asyncpg
 # Whatever a test could alter and a fresh database has not: columns, indexes, constraints, triggers, functions, the revision.
 _SHAPE = """
     SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
-        SELECT attrelid::regclass || attname || format_type(atttypid, atttypmod) || attnotnull::text AS line FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-            WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+        SELECT attrelid::regclass || attname || format_type(atttypid, atttypmod) || attnotnull::text AS line
+            FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0
         UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
         UNION ALL SELECT conrelid::regclass || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
         UNION ALL SELECT pg_get_triggerdef(oid) || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal
