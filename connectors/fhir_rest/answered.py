@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,6 +26,8 @@ _SCOPE = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentsc
 _GENDERS = ("male", "female", "other", "unknown")
 _PRIORITIES = ("routine", "urgent", "asap", "stat")
 _YES = frozenset({"yes", "y", "true", "1", "agree", "agreed", "i agree", "ydw", "ydy", "ydyn", "oes", "ie", "cytuno", "rwy'n cytuno", "373066001", "la33-6"})
+_LIMITS = re.compile(r"\b(?:but|not|no|except|only|unless|if|ond|dim|ddim|heb|oni|os|na|nid)\b|n['’]t\b")
+"""What makes a yes another answer than its code says: "Yes, but not the police"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ class Answer:
         """Whether it plainly says yes or no, in whatever type; None where it says neither."""
         if (said := boolean(self.value, "valueBoolean")) is not None:
             return said
-        words = (self.text or "").strip(" .!").casefold()
-        if words and is_no(self.value.get("valueCoding") or self.text):
+        said = self.value.get("valueCoding") or self.text or self.value.get("valueInteger", self.value.get("valueDecimal"))
+        if said is not None and is_no(said):
             return False
-        return True if words in _YES or (self.code or "").casefold() in _YES else None
+        words = (self.text or "").strip(" .!").casefold()
+        coded = (self.code or "").casefold() in _YES and not _LIMITS.search(words)
+        return True if words in _YES or coded else None
 
     @property
     def concept(self) -> JsonObject | None:

@@ -70,6 +70,12 @@ MEANT = [
     ("a no", item("consent.prescriber", valueBoolean=False), lambda one: one.consent.direct_care is False),
     ("a no in words", item("consent.prescriber", valueString="No"), lambda one: one.consent.direct_care is False),
     ("a no in Welsh", item("consent.prescriber", valueString="Nac ydw"), lambda one: one.consent.direct_care is False),
+    ("a no as a number", item("consent.prescriber", valueInteger=0), lambda one: one.consent.direct_care is False),
+    (
+        "a choice whose words take back what its code says",
+        item("consent.prescriber", valueCoding={"code": "Y", "display": "Yes, but not the police"}),
+        lambda one: one.consent.direct_care is None and one.consent.unclear,
+    ),
     ("a no as a choice", item("consent.groups", valueCoding={"code": "N"}), lambda one: one.consent.share_with_community is False),
     ("a yes in words", item("consent.groups", valueString="Ydw"), lambda one: one.consent.share_with_community is True),
     ("a yes as a choice", item("consent.groups", valueCoding={"code": "Y", "display": "Yes"}), lambda one: one.consent.share_with_community is True),
