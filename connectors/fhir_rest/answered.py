@@ -58,8 +58,8 @@ class Answer:
         """Whether it plainly says yes or no, in whatever type; None where it says neither."""
         if (said := boolean(self.value, "valueBoolean")) is not None:
             return said
-        said = self.value.get("valueCoding") or self.text or self.value.get("valueInteger", self.value.get("valueDecimal"))
-        if said is not None and is_no(said):
+        answer: object = self.value.get("valueCoding") or self.text or self.value.get("valueInteger", self.value.get("valueDecimal"))
+        if answer is not None and is_no(answer):
             return False
         words = (self.text or "").strip(" .!").casefold()
         coded = (self.code or "").casefold() in _YES and not _LIMITS.search(words)
