@@ -23,7 +23,7 @@ _THE_SAME = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _NAME = re.compile(r"\b(?:social prescri|link worker|(?:p|b|ph|mh)resgripsiyn\w+ cymdeithasol|g?weithiwr cyswllt)", re.IGNORECASE)
-_OF_TREATMENT = r"(?!\ (?:to|for)\ (?:\w+\ )?(?:surgery|operation|procedure|treatment|scan|vaccin\w*|transfusion|biopsy|anaesthe\w*|photo\w*)\b)"
+_OF_TREATMENT = r"(?!\ (?:to|for)\ (?:\w+\ )?(?:surgery|operation|procedure|treatment|scan|vaccin\w*|transfusion|biopsy|anaesthe\w*|photo\w*|research)\b)"
 _NO_CONSENT = re.compile(
     rf"""\b(?: (?:(?:does|did|do|has|have|had|will|would|wo|can|could|is|was)(?:\ not|n['’]?t)|ca(?:nno|n['’])t|no\ longer)
           \ (?:yet\ |been\ |able\ to\ |willing\ to\ |give[n]?\ |gave\ |obtain(?:ed)?\ |gain(?:ed)?\ |his\ |her\ |their\ ){{0,3}}consent\w*
@@ -48,7 +48,8 @@ _NO_REFERRAL = re.compile(  # of this service or of none that is named; a referr
     | (?:does|did|do)(?:\ not|n['’]?t)\ want\ (?:any\ |further\ )?(?:contact\b(?!\ (?:by|with|detail|number))|(?:anyone|anybody)\ to\ contact)
     | (?:(?:does|did|do)(?:\ not|n['’]?t)\ (?:want|wish|agree|like)|opt(?:s|ed|ing)\ out\ of|object(?:s|ed)?\ to)
           \ (?:\w+\ ){{0,4}}shar(?:ed|ing)\b(?!\ (?:an?|house|accom|flat))
-    | (?:not|\w*n['’]?t)\ (?:\w+\ ){{0,2}}share\ (?:(?:my|his|her|their|any|the|personal)\ )*(?:information|data|details|records?)\b )""",
+    | (?:do\ not|don['’]?t|(?:not|\w*n['’]?t)\ (?:want|wish|agree|like)(?:\ \w+){{0,3}})
+          \ (?:to\ )?share\ (?:(?:my|his|her|their|any|the|personal)\ )*(?:information|data|details|records?)\b )""",
     re.IGNORECASE | re.VERBOSE,
 )
 _AGREED = r"(?:(?:g|ch)?ydsyn|cydsyn|[cg]aniat|chaniat)\w*"

@@ -79,6 +79,8 @@ def test_somebody_said_no(words: str) -> None:
         "Refused consent for surgery",
         "Landlord refuses consent for adaptations",
         "No consent needed",
+        "No consent for research",
+        "He does not share details of his illness with family",
         "Consent - not applicable",
         "Does not wish to be contacted by telephone",  # a wish about how, not whether
         "Nid oes angen caniatâd",
