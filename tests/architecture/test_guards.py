@@ -11,6 +11,8 @@ from tests.architecture import guards, shape
 from tests.architecture.conftest import Plant
 from tests.architecture.source import ROOT
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 GUARDS: tuple[Callable[[Path], list[str]], ...] = (
     shape.oversized,
     shape.empty_names,

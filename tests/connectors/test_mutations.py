@@ -12,6 +12,8 @@ from schemas.messages import InboundMessage
 from tests.connectors.mutate import bases_of, mutant, run
 from tests.connectors.zoo.doors import Door, doors
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 SHORT = 400
 
 

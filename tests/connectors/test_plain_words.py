@@ -20,6 +20,8 @@ from schemas.rejection import EFFECTS, Effect, Issue, Reason, Rejected
 from schemas.words import text
 from tests.connectors.golden import CONNECTORS, fixtures, golden_of
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 # What systems say to systems. A person who reads a first line knows none of these.
 JARGON = re.compile(
     r"""\b(?: FHIR | HL7 | JSON | XML | CSV | NDJSON | XHTML | UTF-?8 | MLLP | HTTP | API | GUID | UUID | URL | URI | R4 | BaRS | ODS | SNOMED

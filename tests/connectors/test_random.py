@@ -14,6 +14,8 @@ from schemas.rejection import Rejected
 from tests.connectors.awkward import SOUND_HEADERS, body
 from tests.connectors.test_awkward import arrive, assert_an_operation_outcome
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 _WORDS = st.sampled_from(["", " ", "#", "#p", "a", "2026-02-30", "urn:uuid:x", "Patient/1", "active", "http://a.example", "\u0000", "ŵ"])
 _LEAVES = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | _WORDS
 _IN_ANY = """reference identifier system value code coding text extension url valueString contained resourceType id meta display name family

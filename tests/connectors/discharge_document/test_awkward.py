@@ -18,6 +18,8 @@ from tests.connectors.awkward import CANARY, HEADERS, REQUESTS
 from tests.connectors.discharge_document.documents import PATIENT, PLAN, REQUEST, document, message, section
 from tests.connectors.test_awkward import assert_an_operation_outcome, said
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 STAY = {
     "resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "IMP"}, "subject": {"reference": "Patient/p"},
     "hospitalization": {"dischargeDisposition": {"coding": [{"system": "x", "code": "19"}]}, "destination": {"reference": "Location/l"}},

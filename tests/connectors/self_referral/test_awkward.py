@@ -16,6 +16,8 @@ from schemas.messages import InboundMessage
 from schemas.rejection import Issue, Rejected
 from tests.connectors.self_referral.test_connector import LEAST, NOW
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 CANARY = "ZQXJ"
 VALUES: dict[str, str] = {
     "an ordinary word": CANARY,

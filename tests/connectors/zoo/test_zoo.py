@@ -13,6 +13,8 @@ from tests.connectors.zoo import raw
 from tests.connectors.zoo.doors import Door, doors, faults, own_messages
 from tests.connectors.zoo.spoiling import spoilt_elements, spoilt_wholes, spoilt_words
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 _KINDS = {"request": awkward.REQUESTS, "task": awkward.TASKS}
 FOREIGN = {**raw.ALL, **{f"{kind}: {name}": body for kind, zoo in _KINDS.items() for name, body in zoo.items()}}
 GROUPS = {"HL7 v2": raw.HL7 | HL7_ZOO, "JSON": {name: body for name, body in FOREIGN.items() if name not in raw.HL7}}

@@ -12,6 +12,8 @@ from hub.__main__ import run
 from hub.bench import translate as bench
 from hub.registry import installed
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 
 def measured(capfd: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert run(["bench", "translate", "--seconds", "0.01", "--json", *arguments]) == 0

@@ -12,6 +12,8 @@ import pytest
 
 from hub.__main__ import run
 
+pytestmark = pytest.mark.no_cover  # many runs of what other tests reach: measuring them is slow and says nothing more
+
 Made = Callable[..., Path]
 
 
