@@ -27,7 +27,6 @@ from hub.security.kafka_access import KafkaAccess
 from hub.security.registration import CASE_MANAGEMENT, Issued, NewClient, add_client, record_agreement, remove_client, renew_client
 from hub.security.scopes import USUAL, Scope
 from hub.settings import Settings, load
-from hub.web import link_path
 from schemas.profile import CHANNELS, FeedbackWay, Profile, SourceCode
 
 USAGE = 64
@@ -122,6 +121,8 @@ def link(
 ) -> None:
     """Print the addresses of the referral form for an organisation's staff: no system and no key needed. Revoking the client ends them."""
     way = "call-handler" if call_handler else "professional"
+
+    from hub.web import link_path  # only here: the pages take longer to read than most commands to run
 
     async def work(hub: Hub) -> dict[str, object] | None:
         known = any(row["id"] == client and row["revoked_at"] is None for row in await list_clients(hub.pool))
