@@ -122,7 +122,8 @@ async def test_every_route_of_the_door_but_the_pages_for_people_is_in_the_docume
     monkeypatch.setattr(doors, "serve_http", serves)
     monkeypatch.setattr(doors, "web", SimpleNamespace(pages=no_pages))
     ledger, http = SimpleNamespace(pool=None, sealing=None), SimpleNamespace(host="", port=0)
-    hub = SimpleNamespace(registry=installed(), ledger=ledger, sealing=None, doors=[], clients=None, settings=SimpleNamespace(hosts=(), http=http, public_url=None))
+    settings = SimpleNamespace(hosts=(), http=http, public_url=None)
+    hub = SimpleNamespace(registry=installed(), ledger=ledger, sealing=None, doors=[], clients=None, settings=settings)
     await doors.open_http(hub, SimpleNamespace(receive=None), SimpleNamespace(push_async_callback=lambda *_given, **_more: None))  # type: ignore[arg-type]
     assert sorted((method, path) for method, path, _ in _operations()) == sorted((route.method, route.path) for route in stand)
 
