@@ -98,11 +98,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What a message became: facts, or ignored with a reason; always with every warning. Wrong messages raise `Rejected` instead."""
+    """What a message became: facts, or ignored with a reason; always with every warning. Wrong messages raise `Rejected` instead. `asked`: a
+    question about a referral that stands, which changes nothing: which one (`about`), and in the bundle whom it names."""
 
     facts: tuple[Fact, ...] = ()
     warnings: tuple[Issue, ...] = ()
     ignored: Reason | None = None
+    asked: Fact | None = field(default=None, repr=False)
 
 
 # --- what became of it, told to `answer` ------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import assert_never
 
+from connectors.hospital_hl7v2.response import state
 from schemas.hl7v2 import Header, acknowledge, dates, read_header
 from schemas.hl7v2.acknowledge import Code
 from schemas.messages import Committed, Existing, InboundMessage, InFlight, NotStored, Outcome, Repeated, Reply
@@ -40,11 +41,18 @@ def acknowledged(message: InboundMessage, outcome: Outcome) -> Reply:
 def _accepted(message: InboundMessage, header: Header, outcome: Committed) -> list[bytes]:
     """Stored. Warnings stand in the application's acknowledgement; the commit's only says that it is safe."""
     if not header.is_enhanced:
-        return [_written(message, header, "AA", outcome.warnings)]
+        return [_done(message, header, outcome)]
     parts = [_written(message, header, "CA")] if header.accept_acknowledgement.upper() in _GOOD else []
     if header.application_acknowledgement.upper() in _GOOD:
-        parts.append(_written(message, header, "AA", outcome.warnings))
+        parts.append(_done(message, header, outcome))
     return parts
+
+
+def _done(message: InboundMessage, header: Header, outcome: Committed) -> bytes:
+    """The application's acknowledgement; to a question the RRI that answers it (HL7 v2 chapter 11.3.4)."""
+    if header.trigger.upper() == "I15" and outcome.accepted:
+        return state(message, outcome.accepted[0])
+    return _written(message, header, "AA", outcome.warnings)
 
 
 def _refused(message: InboundMessage, header: Header, fault: Rejected) -> list[bytes]:

@@ -38,8 +38,8 @@ def identify(message: InboundMessage) -> RequestKey:
 
 
 def translate(message: InboundMessage) -> Translation:
-    """REF^I12 gives `received`, I13 `updated`, I14 `cancel-requested`; A01 to A03 and A11 to A13 `person-moved` (an agreed A03 `offered` too);
-    A08, A28, A31 and A40 `person-changed`; a death `person-died`; a letter what the sender's profile says.
+    """REF^I12 gives `received`, I13 `updated`, I14 `cancel-requested`, I15 asks how one stands; A01 to A03 and A11 to A13 `person-moved` (an
+    agreed A03 `offered` too); A08, A28, A31 and A40 `person-changed`; a death `person-died`; a letter what the sender's profile says.
 
     What only tells is ignored by name, all else is Rejected: with every fault of the header at once, then of what it says.
     """
@@ -60,6 +60,8 @@ def _translated(kind: Kind, source: Source, header: Header, message: InboundMess
             return facts.updated(source, message)
         case Kind.CANCELLATION:
             return facts.cancelled(source)
+        case Kind.QUESTION:
+            return facts.asked(source)
         case Kind.PERSON:
             return person_facts(source, _trigger(header, source.message), message)
         case Kind.LETTER:

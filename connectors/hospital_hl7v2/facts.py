@@ -42,6 +42,16 @@ def cancelled(source: Source) -> Translation:
     return Translation((fact,), placed((*source.message.warnings, *reading.warnings), {}))
 
 
+def asked(source: Source) -> Translation:
+    """REF^I15: how does a referral stand? Nothing is recorded. Raises Rejected when no number says which referral it is."""
+    if missing := _which(source):
+        raise Rejected(Reason.REQUIRED, missing)
+    reading = _request_and_patient(source)
+    bundle = bundle_of(source, FactType.UPDATED, in_order(reading.made), "ServiceRequest")
+    warnings = placed((*source.message.warnings, *reading.warnings), {})
+    return Translation((), warnings, Reason.NOTHING_FOR_US, Fact(FactType.UPDATED, bundle, About(None, referral_identifiers(source))))
+
+
 def letter(source: Source, message: InboundMessage, fact: FactType) -> Translation:
     """A letter (MDM) of a sender whose letters are referrals. Raises Rejected, also when its words cannot be read: nobody could look for risk in it."""
     if fact is FactType.CANCEL_REQUESTED:

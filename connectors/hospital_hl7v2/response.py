@@ -9,7 +9,7 @@ from schemas.fhir.build import REFERENCE_SYSTEM
 from schemas.hl7v2 import Header, Message, Segment, build, dates, read_header, segment, split
 from schemas.hl7v2.build import Part, Raw
 from schemas.hl7v2.charset import encode
-from schemas.messages import Delivered, Notice, OutboundMessage, ReceiverReply, Refused, TryAgain, Verdict
+from schemas.messages import Accepted, Delivered, InboundMessage, Notice, OutboundMessage, ReceiverReply, Refused, TryAgain, Verdict
 from schemas.profile import Profile
 from schemas.rejection import Reason, Rejected
 
@@ -44,6 +44,19 @@ def response(notice: Notice, profile: Profile) -> OutboundMessage:
     return OutboundMessage("mllp", key, body, CONTENT_TYPE)
 
 
+def state(question: InboundMessage, found: Accepted) -> bytes:
+    """The RRI^I15 that answers a REF^I15: how the referral stands now. In UTF-8 where the agreed character set cannot hold the words."""
+    key, at = hashlib.sha256(question.body).hexdigest(), question.received_at
+    if at is None:
+        raise ValueError("a message at a door has a time")
+    told = (found.referral_id, found.ref, found.version, found.next_step, at, found.resources[0])
+    notice = Notice(key, found.fact, *told, first_message=question.body)
+    try:
+        return response(notice, question.profile).body
+    except Rejected:
+        return response(notice, question.profile.model_copy(update={"charset": None})).body
+
+
 def _first_message(first: bytes, profile: Profile) -> Message | None:
     try:
         return split(first, profile.charset)
@@ -53,8 +66,8 @@ def _first_message(first: bytes, profile: Profile) -> Message | None:
 
 def _msh(notice: Notice, header: Header, key: str, charset: str) -> str:
     ours, theirs = header.receiver if any(header.receiver) else ("SPHUB", "SPHUB"), header.sender
-    version = Raw(header.version or "2.4")
-    fields: list[Part] = [*map(Raw, (*ours, *theirs)), dates.stamp(notice.occurred_at), None, ("RRI", "I12", "RRI_I12"), key]
+    version, trigger = Raw(header.version or "2.4"), "I15" if header.trigger.upper() == "I15" else "I12"
+    fields: list[Part] = [*map(Raw, (*ours, *theirs)), dates.stamp(notice.occurred_at), None, ("RRI", trigger, "RRI_I12"), key]
     return segment("MSH", *fields, Raw(header.processing or "P"), version, *(None,) * 5, charset, separators=header.separators)
 
 

@@ -30,10 +30,11 @@ class Kind(Enum):
     LETTER = "letter"
     LETTER_AGAIN = "letter-again"
     LETTER_WITHDRAWN = "letter-withdrawn"
+    QUESTION = "question"
     NOTHING = "nothing"
 
 
-_REF = {"I12": Kind.REFERRAL, "I13": Kind.UPDATE, "I14": Kind.CANCELLATION}
+_REF = {"I12": Kind.REFERRAL, "I13": Kind.UPDATE, "I14": Kind.CANCELLATION, "I15": Kind.QUESTION}
 _MDM = {"T02": Kind.LETTER, "T08": Kind.LETTER_AGAIN, "T10": Kind.LETTER_AGAIN, "T11": Kind.LETTER_WITHDRAWN}
 
 
@@ -43,7 +44,7 @@ def kind_of(header: Header, profile: Profile) -> Kind | Issue:
     if not code:
         return Issue(Reason.REQUIRED, "MSH[1]-9", "hospital.no-type")
     if code == "REF":
-        return _REF.get(trigger) or _of_referral(trigger)
+        return _REF.get(trigger) or Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9", "hospital.type-unknown")
     if code == "ADT" and re.fullmatch(r"(?:A\d\d)?", trigger, re.ASCII):
         return Kind.PERSON
     if code == "RRI":
@@ -60,9 +61,3 @@ def kind_of(header: Header, profile: Profile) -> Kind | Issue:
 def named(header: Header) -> Issue:
     """That a message was taken and nothing done, by its type's name; only for types that are listed here."""
     return Issue(Reason.NOTHING_FOR_US, "MSH[1]-9", "hospital.ignored", {"type": header.code.upper()})
-
-
-def _of_referral(trigger: str) -> Issue:
-    if trigger == "I15":
-        return Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9.2", "hospital.status-asked")
-    return Issue(Reason.UNSUPPORTED_TYPE, "MSH[1]-9", "hospital.type-unknown")

@@ -9,6 +9,7 @@ import orjson
 from hub.deciding.policy import Policy
 from schemas.messages import Reply
 from schemas.rejection import Reason
+from schemas.task import TaskStatus
 from schemas.words import Text, keys, text
 
 
@@ -48,6 +49,13 @@ def updated() -> Text:
 def later(what: str) -> Text:
     """A referrer's later message was taken: `changed`, `cancelled`, `cancel-requested` or `entered-in-error`."""
     return text(f"answer.{what}")
+
+
+def stands(status: TaskStatus, held: str | None) -> Text:
+    """How the referral stands, to a sender that asked; of one that waits for a human at the hub, why."""
+    if held is not None:
+        return text("answer.stands.held", reason=text(f"reason.{held}"))
+    return text("answer.stands", status=text(f"status.{status}"))
 
 
 def exists() -> Text:

@@ -150,7 +150,9 @@ class Intake:
             return registered.connector.answer(message, Committed(accepted, translation.warnings, None if accepted else ignored))
 
         facts = translation.facts
-        if not facts:
+        if translation.asked is not None:
+            change = await self._later(message, arrival, translation.asked, answer, only_asks=True)
+        elif not facts:
             change = self.changer.nothing(arrival, translation.ignored or Reason.NOTHING_FOR_US, answer)
         elif all(fact.type in PERSON_FACTS for fact in facts):
             change = self.changer.person(arrival, facts, answer)
@@ -174,7 +176,7 @@ class Intake:
         made = self.changer.update(arrival, fact, answer, client.id)
         return Amendment(made.decide, (referral,), request=made.request, audit=made.audit)
 
-    async def _later(self, message: InboundMessage, arrival: Arrival, fact: Fact, answer: AnswerWith) -> Amendment:
+    async def _later(self, message: InboundMessage, arrival: Arrival, fact: Fact, answer: AnswerWith, *, only_asks: bool = False) -> Amendment:
         """Raises Rejected when this client has no such referral, or several that fit."""
         names = self.maker.named(arrival.client, fact.about.identifiers)
         found = await referrals_said_of(self.ledger.pool, arrival.client, fact.target or Target(), fact.about.correlation, names)
@@ -185,7 +187,7 @@ class Intake:
         if fact.referral is not None:
             hashes = [one.value for one in hashes_of(fact.referral.person, self.maker.sealing)]
             risk = await _aside(message, self.maker.risk, fact.referral, await marks_on(self.ledger.pool, hashes))
-        later = Later(self.maker, arrival, fact, risk, found[0].named)
+        later = Later(self.maker, arrival, fact, risk, found[0].named, only_asks)
         return Amendment(later.decide, (found[0].id,), request=self.changer.answered(arrival, answer), audit=later.audit)
 
     async def _standing(self, registered: Registered, client: Client, key: str, message: InboundMessage, names: tuple[bytes, ...]) -> Reply | None:

@@ -38,18 +38,20 @@ JsonObject = dict[str, Any]  # Any: FHIR JSON
 @dataclass(frozen=True, slots=True)
 class Later:
     """One later message about one referral. Pure: called under the lock, perhaps more than once. `risk`: what triage found in a change, before the
-    lock; `is_named`: the referral was found by its sender's own identifier."""
+    lock; `is_named`: the referral was found by its sender's own identifier; `only_asks`: how it stands is told, and nothing is done."""
 
     maker: Maker
     arrival: Arrival
     fact: Fact
     risk: Triage = CLEAR
     is_named: bool = False
+    only_asks: bool = False
 
     @property
     def audit(self) -> Audit:
         """Who asked for it."""
-        return Audit(self.arrival.client, f"referral.{self.fact.type.fact}", {"connector": self.arrival.connector})
+        what = "asked" if self.only_asks else self.fact.type.fact
+        return Audit(self.arrival.client, f"referral.{what}", {"connector": self.arrival.connector})
 
     def decide(self, locked: Locked) -> Decision:
         """What the message changes. Its result is `Accepted`, or `Rejected`, which leaves the request key free."""
@@ -60,6 +62,10 @@ class Later:
         before = referral_of(locked.content) if locked.content else None
         if before is not None and any(_another(before.person, one) for one in self._persons()):
             return NoEffect(Rejected(Reason.INVALID, [Issue(Reason.INVALID, "ServiceRequest.subject", "update.other-person")]), keep_request=False)
+        if self.only_asks:
+            task = fhir_task(tree_of(locked), locked.state.coordination, locked.created.get(locked.state.coordination.id, locked.now))
+            said = answers.stands(locked.state.coordination.status, locked.held)
+            return NoEffect(Accepted(str(locked.id), locked.ref, locked.content_version, self.fact.type, said, None, (task,)))
         if self._is_said_already(locked):
             return NoEffect(self._accepted(locked, Recorder(locked, "", "", self._clocks)))
         seen = (self.fact.target or Target()).if_match

@@ -127,7 +127,6 @@ ERRORS = [
     # what is wrong, the code of table 0357
     ("|REF0001|", "||", "101"),  # B9: no control id
     ("REF^I12^REF_I12", "ZZZ^Z99", "200"),  # B12: unknown type
-    ("REF^I12^REF_I12", "REF^I15^REF_I12", "200"),  # a question about the state has no answer here
     ("REF^I12^REF_I12", "RRI^I12^RRI_I12", "200"),  # an answer to what nobody asked
     ("REF^I12^REF_I12", "ORM^O01", "200"),  # an order: acknowledged it would be believed done
     ("|2.4|", "|3.0|", "203"),

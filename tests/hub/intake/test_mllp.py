@@ -85,13 +85,66 @@ async def test_the_same_frame_again_hears_the_same_answer_and_makes_one_referral
     assert await door.book.value("SELECT count(*) FROM referral") == 1
 
 
+def question(of: str, control: str = "9", number: str = "9990000018", application: str = "PLAIN") -> bytes:
+    """REF^I15 of the referral that had this number."""
+    asked = frame(application, control=control).replace(b"REF^I12", b"REF^I15").replace(f"|||{control}^PAS|".encode(), f"|||{of}^PAS|".encode())
+    return asked.replace(b"9990000018", number.encode())
+
+
+async def test_a_question_how_a_referral_stands_is_answered_and_changes_nothing(door: Door, listening: MllpDoor) -> None:
+    peer = Peer("10.1.2.3", 4000)
+    await listening.on_frame(peer, frame("PLAIN"))
+    before = await door.book.fetch("SELECT version, content_version, updated_at FROM referral")
+    answers = await listening.on_frame(peer, question("1"))
+    assert answers is not None
+    (said,) = (split(one) for one in answers)
+    assert said.first("MSH").field(9).raw == "RRI^I15^RRI_I12"
+    assert (said.first("MSA").component(1), said.first("MSA").component(2)) == ("AA", "9")
+    assert (said.first("RF1").component(1), said.first("RF1").component(6)) == ("P", "1")
+    assert said.first("RF1").component(11) == await door.book.value("SELECT ref FROM referral")
+    assert said.first("PID").component(3) == "9990000018"
+    assert [note.component(3) for note in said.segments("NTE")] == [
+        "Eich atgyfeiriad: wedi gofyn, yn aros am ateb.", "Your referral: asked for, waiting for an answer."
+    ]  # fmt: skip
+    assert await door.book.fetch("SELECT version, content_version, updated_at FROM referral") == before
+    assert await door.book.value("SELECT count(*) FROM event") == 1
+    assert await door.book.value("SELECT count(*) FROM audit WHERE action = 'referral.asked'") == 1
+
+
+async def test_a_question_about_what_is_held_says_who_looks(door: Door, listening: MllpDoor) -> None:
+    peer = Peer("10.1.2.3", 4000)
+    await listening.on_frame(peer, frame("PLAIN") + b"NTE|1||wants to end her life\r")
+    answers = await listening.on_frame(peer, question("1"))
+    assert answers is not None
+    assert "somebody at the hub" in split(answers[0]).segments("NTE")[1].component(3)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        question("2"),  # nobody's number
+        question("1", number="9990000026"),  # another person
+        question("1", application="PAS"),  # another sender's referral (and a sender without its certificate)
+        question("1").replace(b"|||1^PAS|", b"||||"),  # which one is not said
+    ],
+)
+async def test_a_question_about_nothing_of_this_sender_s_is_refused(door: Door, listening: MllpDoor, asked: bytes) -> None:
+    peer = Peer("10.1.2.3", 4000)
+    await listening.on_frame(peer, frame("PLAIN"))
+    answers = await listening.on_frame(peer, asked)
+    assert answers is not None
+    said = split(answers[0])
+    assert said.first("MSA").component(1) == "AR"
+    assert not said.has("RF1")
+
+
 EVERY_FRAME = [
     # what comes in a frame, what is answered
     (b"", "AR"),  # A12
     (b"FHS|^~\\&|PLAIN|7A3\rBHS|^~\\&|PLAIN|7A3\r" + frame("PLAIN") + b"BTS|1\rFTS|1\r", "AR"),  # A15: a batch on the wire, none of it processed
     (frame("PLAIN").replace(b"REF^I12", b"SIU^S12"), "AA"),
     (frame("PLAIN").replace(b"REF^I12", b"ZZZ^Z99"), "AR"),  # B12
-    (frame("PLAIN").replace(b"REF^I12", b"REF^I15"), "AR"),
+    (frame("PLAIN").replace(b"REF^I12", b"REF^I15"), "AR"),  # nobody's referral
     (frame("PLAIN").replace(b"REF^I12", b"REF^I14"), "AR"),  # nobody's referral
     (frame("PLAIN").replace(b"PRAWF", b"PR\xc9WF"), "AR"),  # B1
 ]
