@@ -100,7 +100,8 @@ def _bring_once(jar: Jar, folder: Path, fetch: Fetch) -> bool:
             raise Unavailable(f"The disk under {folder} is full: make room, or point HUB_CACHE at another disk.", retry_after=60) from error
         raise Unavailable(
             f"{jar.file} of Apache Kafka could not be fetched from the index of Java libraries ({type(error).__name__}): check the network "
-            f"and start again, or copy the jars that {LOCK} names into {folder}, or set HUB_KAFKA to a Kafka that runs elsewhere.",
+            "(where it opens TLS itself, set REQUESTS_CA_BUNDLE to the file of its certificates) and start again, "
+            f"or copy the jars that {LOCK} names into {folder}, or set HUB_KAFKA to a Kafka that runs elsewhere.",
             retry_after=30,
         ) from error
 

@@ -32,7 +32,7 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
-    "max_connections": "200",
+    "max_connections": "200",  # several hubs may share one server: the workers of a test run do
     "shared_buffers": "128MB",
     "wal_buffers": "16MB",
     "min_wal_size": "256MB",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -13,9 +14,10 @@ import orjson
 
 from hub.settings import Address
 from hub.transports.mllp_frames import Deframer, Frame, framed
-from schemas.hl7v2 import read_header
+from schemas.hl7v2 import read_header, split
 from schemas.hl7v2.escapes import decode
 from schemas.identifiers import ReferralRef
+from schemas.rejection import Rejected
 from schemas.words import Text, text
 
 JsonObject = dict[str, Any]  # Any: FHIR JSON
@@ -75,8 +77,16 @@ async def send_hl7(door: Address, content: bytes, seconds: float = 30.0) -> Answ
     outcome: Outcome = "accepted" if codes[-1] in ("AA", "CA") else "not-stored" if codes[-1] in ("AE", "CE") else "refused"
     words = [field for field in found[-1][3].split(found[-1][1])[1:2] if field]
     said = decode(words[0], header.separators) if words else ""
-    sentence = Text(said, said) if said else text(_WORDS[outcome])
+    sentence = Text(said, said) if said else _noted(parts[-1]) or text(_WORDS[outcome])
     return Answer(outcome, " ".join(codes), header.control_id, sentence)
+
+
+def _noted(answer: bytes) -> Text | None:
+    """The words of an answer that has notes (RRI^I15): Welsh first where there are two."""
+    with suppress(Rejected):
+        notes = [note.component(3) for note in split(answer).segments("NTE")]
+        return Text(notes[-1], notes[0]) if notes else None
+    return None
 
 
 def _target(content: bytes) -> tuple[str, str, dict[str, str]]:

@@ -81,7 +81,7 @@ def test_a_cached_file_that_was_changed_is_replaced_before_use(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (OSError("refused"), r"could not be fetched .* check the network and start again, .* or set HUB_KAFKA"),  # no network
+        (OSError("refused"), r"could not be fetched .* check the network .*REQUESTS_CA_BUNDLE.* and start again, .* or set HUB_KAFKA"),  # no network
         (RuntimeError("not found"), r"could not be fetched"),  # an index that lacks it
         (OSError(errno.ENOSPC, "No space left on device"), r"disk under .* is full: make room, or point HUB_CACHE"),
     ],
